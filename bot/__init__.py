@@ -1,0 +1,1 @@
+"""Telegram's edge: ingress, gate, commands, cards, rendering, outbox."""

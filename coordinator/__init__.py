@@ -1,0 +1,1 @@
+"""Turns: the model that answers the owner, plans and delegates."""

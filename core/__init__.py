@@ -1,0 +1,1 @@
+"""What all parts share; imports none of them."""

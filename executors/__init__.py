@@ -1,0 +1,1 @@
+"""Executor host: claims tasks, launches containers, serves their sockets."""

@@ -1,0 +1,1 @@
+"""The code inside the container. Untrusted; standard library only."""

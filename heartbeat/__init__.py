@@ -1,0 +1,1 @@
+"""HEARTBEAT.md, schedules, triggers."""

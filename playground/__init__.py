@@ -1,0 +1,1 @@
+"""A local stand-in for Telegram: Bot API server and web chat."""

@@ -1,0 +1,1 @@
+"""Skills: manifest, library, versions."""
