@@ -1,0 +1,151 @@
+"""Every setting there is: its name, type, default, bounds, and who may change it. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from core.errors import UserFacing
+
+Kind = Literal["text", "secret", "address", "models", "whole", "number", "switch"]
+Value = str | int | float | bool
+
+OPENROUTER = "https://openrouter.ai/api/v1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spec:
+    """One setting; `env` names the fields of `EnvSettings` that count when none is stored."""
+
+    name: str
+    kind: Kind
+    default: Value
+    help: str
+    low: float = 0
+    high: float = 0
+    env: tuple[str, ...] = ()
+    model_may_change: bool = False
+
+    @property
+    def is_secret(self) -> bool:
+        """Secrets are sealed in Postgres and never shown."""
+        return self.kind == "secret"
+
+
+_ALL = (
+    Spec(name="model.api_key", kind="secret", default="",
+         env=("model_api_key", "openrouter_api_key"), help="Key of the model service"),
+    Spec(name="model.base_url", kind="address", default=OPENROUTER, env=("model_base_url",),
+         help="Address of an OpenAI-compatible model service"),
+    Spec(name="model.coordinator", kind="models", default="", env=("model_coordinator",),
+         help="Models that answer you, best first, separated by commas"),
+    Spec(name="model.executor", kind="models", default="", env=("model_executor",),
+         help="Models that work on tasks; empty means the same as model.coordinator"),
+    Spec(name="model.timeout_s", kind="whole", default=120, low=5, high=900,
+         help="Seconds to wait for a model's answer"),
+    Spec(name="chat.streaming", kind="switch", default=True, model_may_change=True,
+         help="Show a long answer while it is being written"),
+    Spec(name="chat.history_kb", kind="whole", default=24, low=2, high=200, model_may_change=True,
+         help="How much recent conversation the model sees in full, in KB"),
+    Spec(name="tasks.parallel", kind="whole", default=5, low=1, high=50, model_may_change=True,
+         help="How many tasks may run at once"),
+    Spec(name="tasks.time_limit_s", kind="whole", default=1800, low=1, high=86_400,
+         help="Seconds a task may work, not counting time it waits for you"),
+    Spec(name="tasks.steps", kind="whole", default=50, low=1, high=500,
+         help="Steps a task may take"),
+    Spec(name="tasks.memory_mb", kind="whole", default=512, low=64, high=65_536,
+         help="Memory of a task's container, in MB"),
+    Spec(name="tasks.processes", kind="whole", default=256, low=16, high=10_000,
+         help="Processes in a task's container"),
+    Spec(name="tasks.disk_mb", kind="whole", default=1024, low=16, high=1_000_000,
+         help="Disk space of a task's workspace, in MB"),
+    Spec(name="tasks.output_kb", kind="whole", default=1024, low=16, high=65_536,
+         help="How much one command may print, in KB"),
+    Spec(name="tasks.cpus", kind="number", default=1.0, low=0.1, high=64,
+         help="Processor cores of a task's container"),
+    Spec(name="tasks.runtime", kind="text", default="",
+         help="Container runtime, such as runsc; empty means the engine's own"),
+    Spec(name="pool.size", kind="whole", default=1, low=0, high=20,
+         help="Containers kept warm so that a task starts at once; 0 turns it off"),
+)  # fmt: skip
+
+SPECS: dict[str, Spec] = {spec.name: spec for spec in _ALL}
+
+_SWITCH = {
+    "on": True, "yes": True, "true": True, "1": True,
+    "off": False, "no": False, "false": False, "0": False,
+}  # fmt: skip
+_MODEL_NAME = re.compile(r"[\w.:/@+-]{1,200}")
+_RUNTIME = re.compile(r"[\w.-]{0,60}")
+_KEY = re.compile(r"[\x21-\x7e]{1,500}")
+
+
+def find_spec(name: str) -> Spec:
+    """The setting called `name`; an unknown one tells the owner what to do."""
+    try:
+        return SPECS[name]
+    except KeyError:
+        raise UserFacing(
+            f"There is no setting called {name[:60]}.", "/config lists all settings."
+        ) from None
+
+
+def parse_value(spec: Spec, text: str) -> Value:
+    """`text` as a value of `spec`, or `UserFacing` that says what it must be.
+
+    Never repeats a secret.
+    """
+    text = text.strip()
+    match spec.kind:
+        case "whole" | "number":
+            return _number(spec, text)
+        case "switch":
+            if text.lower() not in _SWITCH:
+                raise UserFacing(f"{spec.name} must be on or off.")
+            return _SWITCH[text.lower()]
+        case "secret":
+            return _matching(spec, text, _KEY, "one word of plain characters, without spaces")
+        case "address":
+            return _address(spec, text)
+        case "models":
+            return _models(spec, text)
+        case "text":
+            return _matching(spec, text, _RUNTIME, "a short name")
+
+
+def _number(spec: Spec, text: str) -> int | float:
+    convert = int if spec.kind == "whole" else float
+    bounds = f"{spec.low:g} to {spec.high:g}"
+    try:
+        value = convert(text)
+    except ValueError:
+        raise UserFacing(f"{spec.name} must be a number from {bounds}.") from None
+    if not spec.low <= value <= spec.high:
+        raise UserFacing(f"{spec.name} must be from {bounds}.")
+    return value
+
+
+def _matching(spec: Spec, text: str, pattern: re.Pattern[str], what: str) -> str:
+    if not pattern.fullmatch(text):
+        raise UserFacing(f"{spec.name} must be {what}.")
+    return text
+
+
+def _address(spec: Spec, text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        ok = parts.scheme in {"http", "https"} and bool(parts.hostname) and not parts.username
+    except ValueError:
+        ok = False
+    if not ok or any(c.isspace() for c in text):
+        raise UserFacing(f"{spec.name} must be an http:// or https:// address.")
+    return text.rstrip("/")
+
+
+def _models(spec: Spec, text: str) -> str:
+    names = [n.strip() for n in text.split(",") if n.strip()]
+    if len(names) > 10 or not all(_MODEL_NAME.fullmatch(n) for n in names):
+        raise UserFacing(f"{spec.name} must be model names separated by commas, ten at most.")
+    return ",".join(names)

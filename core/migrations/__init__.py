@@ -1,0 +1,4 @@
+"""Numbered SQL files that bring a database to the present shape.
+
+Each runs once, in one transaction.
+"""

@@ -1,0 +1,67 @@
+"""Background tasks that nobody loses.
+
+`asyncio` keeps only a weak reference to a task: one that nobody holds can vanish in mid-work, and
+its exception with it. A `Spawner` holds every task it starts, reports each failure once, and ends
+all on close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from core.errors import Retryable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+log = logging.getLogger(__name__)
+
+
+class Spawner:
+    """Owns background tasks; closing it cancels them and waits until they ended."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def spawn(self, work: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
+        """Starts `work` in the background; a failure is logged under `name`."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("background work failed", extra={"work": task.get_name()}, exc_info=error)
+
+    async def close(self) -> None:
+        """Cancels every task and waits for all of them."""
+        while self._tasks:
+            tasks = list(self._tasks)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def forever(step: Callable[[], Awaitable[None]], *, name: str) -> None:
+    """Runs `step` again and again until cancelled.
+
+    `Retryable` waits as long as it says. Any other failure is logged and waits with backoff (0.5 s
+    to 30 s), so that one bad moment never ends a lane. Cancelling ends it at the current await of
+    `step`.
+    """
+    pause = 0.5
+    while True:
+        try:
+            await step()
+            pause = 0.5
+        except Retryable as error:
+            log.warning("%s waits: %s", name, error)
+            await asyncio.sleep(error.after_s)
+        except Exception:  # the gate around a lane: whatever fails inside must not end it
+            log.exception("%s failed and will try again", name)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 30.0)

@@ -1,0 +1,30 @@
+"""Tasks: their states (pure), what they are, and the store that is the truth."""
+
+from core.tasks.states import Ended, TaskState, has_ended, may_become
+from core.tasks.store import TaskStore
+from core.tasks.types import (
+    NewTask,
+    Outcome,
+    ResultFile,
+    Step,
+    Task,
+    TaskFile,
+    TaskInput,
+    TaskNo,
+)
+
+__all__ = [
+    "Ended",
+    "NewTask",
+    "Outcome",
+    "ResultFile",
+    "Step",
+    "Task",
+    "TaskFile",
+    "TaskInput",
+    "TaskNo",
+    "TaskState",
+    "TaskStore",
+    "has_ended",
+    "may_become",
+]
