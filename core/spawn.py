@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.errors import Retryable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 
 class Spawner:
@@ -44,6 +47,24 @@ class Spawner:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def held(
+    work: Coroutine[Any, Any, Result], *, name: str
+) -> AsyncIterator[asyncio.Task[Result]]:
+    """Runs `work` beside the block; at the block's end it is cancelled and waited for.
+
+    A failure of `work` shows when the block awaits the task; a block that never does not care.
+    """
+    task = asyncio.get_running_loop().create_task(work, name=name)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()
 
 
 async def forever(step: Callable[[], Awaitable[None]], *, name: str) -> None:

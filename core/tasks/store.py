@@ -217,10 +217,10 @@ class TaskStore:
 
     async def record_usage(
         self, usage: Usage, *, role: Role, model: str, purpose: str, outcome: str,
-        task_no: int | None = None, turn_id: int | None = None,
+        task_no: int | None = None, turn_id: int | None = None, session: Session | None = None,
     ) -> None:  # fmt: skip
-        """One row per model call."""
-        await self._db.execute(
+        """One row per model call; inside the caller's transaction when `session` is given."""
+        await (session or self._db).execute(
             SQL["record_usage"], role, model, purpose, task_no, turn_id, usage.prompt_tokens,
             usage.completion_tokens, usage.cost_usd, outcome,
         )  # fmt: skip

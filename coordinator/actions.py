@@ -1,0 +1,133 @@
+"""Carries out the tool calls of a turn.
+
+This happens inside the transaction that also keeps the turn's transcript. So a call takes effect
+exactly once: after a crash the transcript shows it as done, or neither happened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_never
+
+from coordinator.tools import (
+    AskOwner,
+    CancelTask,
+    ChangeSetting,
+    Delegate,
+    ListTasks,
+    SteerTask,
+    ToolCall,
+    parse_call,
+)
+from core.config import SPECS
+from core.errors import UserFacing
+from core.tasks import NewTask, TaskFile, has_ended
+
+if TYPE_CHECKING:
+    from coordinator.ports import Voice
+    from coordinator.store import Conversation, TurnId, Work
+    from core.config import ConfigStore
+    from core.db import Session
+    from core.tasks import Task, TaskStore
+
+DETAIL_CAP = 4_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Effect:
+    """What a call did: the text its model is told, and what follows after the commit."""
+
+    text: str
+    question: AskOwner | None = None
+    has_queued: bool = False
+    has_control: bool = False
+
+
+class Actions:
+    """The coordinator's hands: tasks and settings, nothing else."""
+
+    def __init__(
+        self, *, tasks: TaskStore, conversation: Conversation, config: ConfigStore, voice: Voice
+    ) -> None:
+        self._tasks = tasks
+        self._conversation = conversation
+        self._config = config
+        self._voice = voice
+
+    async def carry_out(
+        self, session: Session, work: Work, turn_id: TurnId, call: ToolCall
+    ) -> Effect:
+        """Does what `call` asks for.
+
+        A call that cannot be done is told to the model, not raised.
+        """
+        try:
+            match parse_call(call):
+                case Delegate() as wanted:
+                    return await self._delegate(session, work, turn_id, wanted)
+                case ListTasks(no=no):
+                    return Effect(text=await self._look(no))
+                case CancelTask(no=no):
+                    return await self._cancel(session, no)
+                case SteerTask() as wanted:
+                    return await self._steer(session, wanted, f"turn:{turn_id}:{call.id}")
+                case AskOwner() as question:
+                    return Effect(text="The owner was asked.", question=question)
+                case ChangeSetting() as wanted:
+                    return Effect(text=await self._set(wanted))
+                case other:
+                    assert_never(other)
+        except UserFacing as error:
+            return Effect(text=f"error: {error.sentence()}")
+
+    async def _delegate(
+        self, session: Session, work: Work, turn_id: TurnId, wanted: Delegate
+    ) -> Effect:
+        rows = await self._conversation.files(work.chat_id, wanted.files)
+        missing = set(wanted.files) - {row["id"] for row in rows}
+        if missing:
+            raise UserFacing(f"There is no file {min(missing)}.")
+        new = NewTask(
+            kind="agent", title=wanted.title, instructions=wanted.instructions,
+            chat_id=work.chat_id, turn_id=turn_id,
+            origin_message_id=work.telegram_ids[-1] if work.telegram_ids else None,
+            files=tuple(TaskFile(name=row["name"], path=row["path"]) for row in rows),
+        )  # fmt: skip
+        no = await self._tasks.add(session, new)
+        await self._voice.announce_task(session, no)
+        return Effect(text=f"Task #{no} is queued.", has_queued=True)
+
+    async def _look(self, no: int | None) -> str:
+        if no is None:
+            listed = await self._tasks.recent(limit=12)
+            return "\n".join(one_line(task) for task in listed) or "There are no tasks yet."
+        task = await self._tasks.get(no)
+        if task is None:
+            raise UserFacing(f"There is no task #{no}.")
+        parts = [one_line(task), f"Instructions: {task.instructions}", f"Result: {task.result}"]
+        return "\n".join(parts)[:DETAIL_CAP]
+
+    async def _cancel(self, session: Session, no: int) -> Effect:
+        if await self._tasks.request_cancel(session, no) is None:
+            raise UserFacing(f"Task #{no} is not running.")
+        return Effect(text=f"Task #{no} is being stopped.", has_control=True)
+
+    async def _steer(self, session: Session, wanted: SteerTask, key: str) -> Effect:
+        task = await self._tasks.get(wanted.no, session=session)
+        if task is None or has_ended(task.state):
+            raise UserFacing(f"Task #{wanted.no} is not running.", "Delegate new work instead.")
+        await self._tasks.add_input(session, wanted.no, "steer", text=wanted.text, key=key)
+        return Effect(text=f"Task #{wanted.no} was told.", has_control=True)
+
+    async def _set(self, wanted: ChangeSetting) -> str:
+        spec = SPECS.get(wanted.name)
+        if spec is None or not spec.model_may_change:
+            raise UserFacing("Only the owner can change that.", "They can use /config.")
+        config = await self._config.set(wanted.name, wanted.value, actor="agent")
+        return f"{wanted.name} is now {config.shown(wanted.name)}."
+
+
+def one_line(task: Task) -> str:
+    """A task in one line for the model."""
+    note = task.question or task.progress or task.reason or ""
+    return f"#{task.no} [{task.state}] {task.title}" + (f" · {note[:160]}" if note else "")

@@ -1,0 +1,49 @@
+"""What the coordinator needs from the layers above it. The bot implements these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from core.db import Session
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """One answer of a turn: Markdown, and choices that are shown as buttons."""
+
+    chat_id: int
+    turn_id: int
+    markdown: str
+    choices: tuple[str, ...] = ()
+
+
+class Voice(Protocol):
+    """How the coordinator speaks.
+
+    Nothing said is lost: a reply is part of the caller's transaction.
+    """
+
+    async def reply(self, session: Session, reply: Reply) -> None:
+        """Says the turn's answer once the transaction commits.
+
+        Replaces the turn's draft if one is shown.
+        """
+
+    async def open_draft(self, session: Session, reply: Reply) -> None:
+        """Shows the beginning of an answer once the transaction commits."""
+
+    def update_draft(self, reply: Reply) -> None:
+        """Shows more of it, as soon as Telegram's pace allows; the newest text wins."""
+
+    async def announce_task(self, session: Session, no: int) -> None:
+        """Shows the progress message of a newly queued task once the transaction commits."""
+
+    def wake(self) -> None:
+        """To be called after a commit: there is something to send."""
+
+    def typing(self, chat_id: int) -> AbstractAsyncContextManager[None]:
+        """Shows "typing…" while the block runs."""

@@ -1,0 +1,98 @@
+-- name: add_message
+insert into messages (chat_id, role, telegram_id, text, corrects, reply_to, album, hold_until)
+values ($1, $2, $3, $4, $5, $6, $7, case when $8::float8 > 0 then clock_timestamp() + $8 * interval '1 second' end)
+on conflict do nothing
+returning id
+
+-- name: find_owner_message
+select id, text, turn_id from messages
+where chat_id = $1 and telegram_id = $2 and role = 'owner' and corrects is null
+
+-- name: replace_pending_text
+update messages set text = $2 where id = $1 and turn_id is null returning id
+
+-- name: join_album
+update messages set text = text || E'\n' || $3, hold_until = clock_timestamp() + $4 * interval '1 second'
+where id = (
+    select id from messages
+    where chat_id = $1 and album = $2 and role = 'owner' and turn_id is null
+    order by id desc limit 1
+)
+returning id
+
+-- name: newest_pending
+select id, text, telegram_id, hold_until > clock_timestamp() as is_held from messages
+where chat_id = $1 and role = 'owner' and turn_id is null and corrects is null and album is null
+order by id desc limit 1
+
+-- name: append_pending
+update messages
+set text = text || $2,
+    hold_until = case when $3::float8 > 0 then clock_timestamp() + $3 * interval '1 second' end
+where id = $1 and turn_id is null
+returning id
+
+-- name: pending
+select id, telegram_id, text, corrects is not null as is_correction,
+       extract(epoch from hold_until - clock_timestamp())::float8 as held_s
+from messages
+where chat_id = $1 and role = 'owner' and turn_id is null
+order by id
+
+-- name: open_turn
+select id, steps from turns where chat_id = $1 and state = 'open'
+
+-- name: turn_messages
+select id, telegram_id, text, corrects is not null as is_correction
+from messages where turn_id = $1 and role = 'owner' order by id
+
+-- name: start_turn
+with started as (insert into turns (chat_id, state) values ($1, 'open') returning id),
+     claimed as (update messages set turn_id = (select id from started) where id = any($2::bigint[]))
+select id from started
+
+-- name: save_steps
+update turns set steps = $2 where id = $1
+
+-- name: answer_new
+with started as (
+         insert into turns (chat_id, state, ended_at) values ($1, 'done', clock_timestamp()) returning id),
+     claimed as (update messages set turn_id = (select id from started) where id = any($2::bigint[])),
+     said as (
+         insert into messages (chat_id, role, text, turn_id)
+         select $1, 'assistant', $3, id from started)
+select id from started
+
+-- name: answer_open
+with ended as (update turns set state = 'done', ended_at = clock_timestamp() where id = $2),
+     said as (insert into messages (chat_id, role, text, turn_id) values ($1, 'assistant', $3, $2))
+select 1
+
+-- name: history
+select id, role, text, is_correction from (
+    select id, role, text, corrects is not null as is_correction from messages
+    where chat_id = $1 and (role <> 'owner' or turn_id is not null)
+      and ($2::bigint is null or turn_id is distinct from $2)
+      and id > coalesce((select up_to from summaries where chat_id = $1), 0)
+    order by id desc limit 400
+) newest order by id
+
+-- name: summary
+select text from summaries where chat_id = $1
+
+-- name: save_summary
+insert into summaries (chat_id, up_to, text) values ($1, $2, $3)
+on conflict (chat_id) do update set up_to = excluded.up_to, text = excluded.text, updated_at = clock_timestamp()
+
+-- name: forget
+insert into summaries (chat_id, up_to, text)
+values ($1, coalesce((select max(id) from messages where chat_id = $1), 0), '')
+on conflict (chat_id) do update set up_to = excluded.up_to, text = '', updated_at = clock_timestamp()
+
+-- name: chats_with_work
+select chat_id from messages where role = 'owner' and turn_id is null
+union
+select chat_id from turns where state = 'open'
+
+-- name: files
+select id, name, path from files where chat_id = $1 and id = any($2::bigint[]) and path is not null

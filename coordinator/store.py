@@ -1,0 +1,174 @@
+"""The conversation and its turns in Postgres.
+
+A message of the owner is *pending* until a turn takes it. A turn that answers without acting first
+is one statement; one that acts (tools, streamed text) gets a row in state `open` with the
+transcript of its steps, written in the transaction of each act. After `kill -9` an open turn goes
+on from its last step, and pending messages start anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NewType
+
+from coordinator.context import SUMMARY_CAP, ChatMessage, Said, clip
+from core.db import storable
+from core.sql import load_queries
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.db import Database, Row, Session
+
+SQL = load_queries(__package__ or "coordinator")
+TurnId = NewType("TurnId", int)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Work:
+    """What a turn has to deal with; `turn_id` is None until it acted."""
+
+    chat_id: int
+    messages: tuple[Said, ...]
+    telegram_ids: tuple[int, ...]
+    turn_id: TurnId | None = None
+    steps: tuple[ChatMessage, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """The newest message waits for its continuation, for this many seconds at most."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewMessage:
+    """A message as the bot hands it in. `hold_s` is how long it waits for a continuation."""
+
+    chat_id: int
+    text: str
+    telegram_id: int | None = None
+    role: Literal["owner", "assistant", "event"] = "owner"
+    corrects: int | None = None
+    reply_to: int | None = None
+    album: str | None = None
+    hold_s: float = 0.0
+
+
+class Conversation:
+    """All reads and writes of messages and turns."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    # --- messages ---
+
+    async def add(self, session: Session, new: NewMessage) -> int | None:
+        """Keeps a message; None when this Telegram message was kept before."""
+        added: int | None = await session.fetchval(
+            SQL["add_message"], new.chat_id, new.role, new.telegram_id, storable(new.text),
+            new.corrects, new.reply_to, new.album, new.hold_s,
+        )  # fmt: skip
+        return added
+
+    async def find(self, session: Session, chat_id: int, telegram_id: int) -> Row | None:
+        """The owner's message with this Telegram id: columns id, text, turn_id."""
+        return await session.fetchrow(SQL["find_owner_message"], chat_id, telegram_id)
+
+    async def replace_pending(self, session: Session, message_id: int, text: str) -> bool:
+        """Corrects a message that no turn has taken yet."""
+        args = (message_id, storable(text))
+        return await session.fetchval(SQL["replace_pending_text"], *args) is not None
+
+    async def join_album(
+        self, session: Session, chat_id: int, album: str, *, text: str, hold_s: float
+    ) -> bool:
+        """Adds a further piece to a pending album; False when there is none."""
+        args = (chat_id, album, storable(text), hold_s)
+        return await session.fetchval(SQL["join_album"], *args) is not None
+
+    async def newest_pending(self, session: Session, chat_id: int) -> Row | None:
+        """The newest pending message: columns id, text, telegram_id, is_held."""
+        return await session.fetchrow(SQL["newest_pending"], chat_id)
+
+    async def append_pending(
+        self, session: Session, message_id: int, *, text: str, hold_s: float
+    ) -> bool:
+        """Joins the continuation of a split paste to its beginning."""
+        args = (message_id, storable(text), hold_s)
+        return await session.fetchval(SQL["append_pending"], *args) is not None
+
+    async def forget(self, session: Session, chat_id: int) -> None:
+        """Begins a new conversation: what was said so far is not shown to the model any more."""
+        await session.execute(SQL["forget"], chat_id)
+
+    # --- turns ---
+
+    async def chats_with_work(self) -> tuple[int, ...]:
+        """Chats with pending messages or an open turn."""
+        return tuple(row["chat_id"] for row in await self._db.fetch(SQL["chats_with_work"]))
+
+    async def next_work(self, chat_id: int) -> Work | Held | None:
+        """The open turn, else the pending messages, else nothing."""
+        async with self._db.session() as session:
+            turn = await session.fetchrow(SQL["open_turn"], chat_id)
+            if turn is not None:
+                rows = await session.fetch(SQL["turn_messages"], turn["id"])
+                return _work(chat_id, rows, TurnId(turn["id"]), tuple(turn["steps"]))
+            rows = await session.fetch(SQL["pending"], chat_id)
+        if not rows:
+            return None
+        held_s = rows[-1]["held_s"] or 0.0
+        return Held(seconds=held_s) if held_s > 0 else _work(chat_id, rows)
+
+    async def start(self, session: Session, work: Work) -> TurnId:
+        """Makes the turn durable before its first act; takes its messages."""
+        ids = [m.id for m in work.messages]
+        return TurnId(await session.fetchval(SQL["start_turn"], work.chat_id, ids))
+
+    async def save_steps(
+        self, session: Session, turn_id: TurnId, steps: Sequence[ChatMessage]
+    ) -> None:
+        """Replaces the transcript of an open turn."""
+        await session.execute(SQL["save_steps"], turn_id, list(steps))
+
+    async def answer(self, session: Session, work: Work, text: str) -> TurnId:
+        """Ends the turn with the assistant's answer."""
+        if work.turn_id is not None:
+            await session.execute(SQL["answer_open"], work.chat_id, work.turn_id, storable(text))
+            return work.turn_id
+        ids = [m.id for m in work.messages]
+        args = (work.chat_id, ids, storable(text))
+        return TurnId(await session.fetchval(SQL["answer_new"], *args))
+
+    # --- context ---
+
+    async def history(self, chat_id: int, *, without: TurnId | None) -> tuple[Said, ...]:
+        """What was said since the last summary, oldest first, without the turn under way."""
+        rows = await self._db.fetch(SQL["history"], chat_id, without)
+        return tuple(Said(**row) for row in rows)
+
+    async def summary(self, chat_id: int) -> str:
+        """The summary of what was said before; may be empty."""
+        return clip(await self._db.fetchval(SQL["summary"], chat_id) or "", SUMMARY_CAP)
+
+    async def save_summary(self, chat_id: int, *, up_to: int, text: str) -> None:
+        """Replaces the summary; messages up to the id `up_to` are inside it."""
+        await self._db.execute(SQL["save_summary"], chat_id, up_to, storable(text))
+
+    async def files(self, chat_id: int, ids: Sequence[int]) -> Sequence[Row]:
+        """The owner's stored files among `ids`: columns id, name, path."""
+        return await self._db.fetch(SQL["files"], chat_id, list(ids))
+
+
+def _work(
+    chat_id: int, rows: Sequence[Row], turn_id: TurnId | None = None,
+    steps: tuple[ChatMessage, ...] = (),
+) -> Work:  # fmt: skip
+    said = tuple(
+        Said(id=r["id"], role="owner", text=r["text"], is_correction=r["is_correction"])
+        for r in rows
+    )
+    ids = tuple(r["telegram_id"] for r in rows if r["telegram_id"] is not None)
+    return Work(chat_id=chat_id, messages=said, telegram_ids=ids, turn_id=turn_id, steps=steps)

@@ -1,0 +1,130 @@
+"""The coordinator's tools: their schemas for the model, and what a call asks for as a typed value.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import UserFacing
+
+
+class _Arguments(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, str_strip_whitespace=True)
+
+
+class Delegate(_Arguments):
+    """Start a task in a fresh container."""
+
+    title: Annotated[str, Field(min_length=1, max_length=200)]
+    instructions: Annotated[str, Field(min_length=1, max_length=20_000)]
+    files: Annotated[list[int], Field(max_length=20)] = []
+
+
+class ListTasks(_Arguments):
+    """Look at the tasks, or at one of them."""
+
+    no: int | None = None
+
+
+class CancelTask(_Arguments):
+    """Stop a task."""
+
+    no: int
+
+
+class SteerTask(_Arguments):
+    """Tell a running task something."""
+
+    no: int
+    text: Annotated[str, Field(min_length=1, max_length=8_000)]
+
+
+class AskOwner(_Arguments):
+    """Ask the owner instead of answering."""
+
+    question: Annotated[str, Field(min_length=1, max_length=3_000)]
+    choices: Annotated[list[Annotated[str, Field(max_length=60)]], Field(max_length=8)] = []
+
+
+class ChangeSetting(_Arguments):
+    """Change one setting."""
+
+    name: str
+    value: str
+
+
+Call = Delegate | ListTasks | CancelTask | SteerTask | AskOwner | ChangeSetting
+
+_BY_NAME: dict[str, type[Call]] = {
+    "delegate": Delegate,
+    "list_tasks": ListTasks,
+    "cancel_task": CancelTask,
+    "steer_task": SteerTask,
+    "ask_owner": AskOwner,
+    "change_setting": ChangeSetting,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToolCall:
+    """One call as the model made it; `arguments` is its JSON text."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+def parse_call(call: ToolCall) -> Call:
+    """The call as a typed value. `UserFacing` holds what the model must mend."""
+    kind = _BY_NAME.get(call.name)
+    if kind is None:
+        raise UserFacing(f"There is no tool {call.name[:60]!r}.", f"Tools: {', '.join(_BY_NAME)}.")
+    try:
+        arguments = json.loads(call.arguments or "{}")
+        return kind.model_validate(arguments)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "arguments"
+        raise UserFacing(f"{call.name}: {where}: {first['msg']}") from None
+    except (ValueError, RecursionError):
+        raise UserFacing(f"{call.name}: the arguments are not valid JSON.") from None
+
+
+def _tool(
+    tool: str, description: str, required: tuple[str, ...], /, **fields: dict[str, Any]
+) -> dict[str, Any]:
+    parameters = {"type": "object", "properties": fields, "required": list(required)}
+    return {
+        "type": "function",
+        "function": {"name": tool, "description": description, "parameters": parameters},
+    }
+
+
+def _text(description: str = "") -> dict[str, str]:
+    return {"type": "string", **({"description": description} if description else {})}
+
+
+def _list(kind: Literal["integer", "string"], description: str) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": kind}, "description": description}
+
+
+_NO = {"type": "integer", "description": "task number"}
+
+SCHEMAS: tuple[dict[str, Any], ...] = (
+    _tool("delegate", "Start a task in a fresh container.", ("title", "instructions"),
+          title=_text("a few words"), instructions=_text("complete; the task knows nothing else"),
+          files=_list("integer", "numbers of the owner's files it needs")),
+    _tool("list_tasks", "See tasks and their states; with no: one task in detail.", (), no=_NO),
+    _tool("cancel_task", "Stop a task.", ("no",), no=_NO),
+    _tool("steer_task", "Tell a running task something new.", ("no", "text"), no=_NO, text=_text()),
+    _tool("ask_owner", "Ask the owner a question; ends your turn.", ("question",),
+          question=_text(), choices=_list("string", "short answers, shown as buttons")),
+    _tool("change_setting", "Change a setting when the owner asks for it: tasks.parallel, "
+          "chat.streaming, chat.history_kb.", ("name", "value"), name=_text(), value=_text()),
+)  # fmt: skip

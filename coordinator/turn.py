@@ -1,0 +1,272 @@
+"""One turn: asks the model, carries out its calls, says the answer.
+
+States of a turn and what a `kill -9` leaves in each:
+
+    thinking   nothing durable; the messages are still pending and the turn starts anew
+    acted      a row `open` with the steps so far; the turn goes on after the last step
+    shown      `open`, and the beginning of an answer stands in the chat; the turn is asked again
+               and the final text replaces that beginning
+    answered   answer, usage and outbox rows are one commit; nothing is left to do
+
+Before `has_acted` is set a turn may be cancelled at any await without a trace: that is how a
+further message joins it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from coordinator.actions import one_line
+from coordinator.context import ChatMessage, assemble
+from coordinator.ports import Reply
+from coordinator.prompt import system_prompt
+from coordinator.streaming import DraftPace
+from coordinator.tools import SCHEMAS
+from core.errors import Retryable, UserFacing
+from core.models import routes
+from core.spawn import held
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from coordinator.actions import Actions, Effect
+    from coordinator.model import Answer, ModelCaller
+    from coordinator.ports import Voice
+    from coordinator.store import Conversation, TurnId, Work
+    from coordinator.tools import AskOwner
+    from core.bus import Bus
+    from core.config import Config, ConfigStore
+    from core.db import Database, Session
+    from core.tasks import TaskStore
+
+log = logging.getLogger(__name__)
+
+ROUNDS = 8
+RETRIES_S = (1.0, 4.0, 10.0, 20.0)
+NO_MODEL = """No model is set up yet, so I can only run commands.
+
+• Add a key from openrouter.ai: `/config model.api_key KEY`
+• Or use your own service: `/config model.base_url ADDRESS` and `/config model.coordinator NAME`
+• `/run COMMAND` runs a shell command in a fresh container, without any model."""
+TOO_MANY_ROUNDS = (
+    "I could not come to an answer in a reasonable number of steps. Please say it another way."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnParts:
+    """What turns are made of; built once by the composition root."""
+
+    database: Database
+    bus: Bus
+    config: ConfigStore
+    conversation: Conversation
+    tasks: TaskStore
+    model: ModelCaller
+    actions: Actions
+    voice: Voice
+
+
+class Turn:
+    """One pass over the messages in `work`."""
+
+    def __init__(self, parts: TurnParts, work: Work) -> None:
+        self._p = parts
+        self._work = work
+        self._steps: list[ChatMessage] = list(work.steps)
+        self._pace = DraftPace()
+        self._commits = asyncio.Lock()  # an opening draft commits before the answer does
+        self._draft_wanted = asyncio.Event()
+        self._so_far: Callable[[], str] = str
+        self.has_acted = work.turn_id is not None
+
+    async def run(self) -> None:
+        """Answers. Raises `Retryable` when Postgres is away; the lane then runs the turn again."""
+        config = await self._p.config.current()
+        if not routes(config, "coordinator"):
+            await self._answer(NO_MODEL)
+            return
+        async with self._p.voice.typing(self._work.chat_id):
+            for _ in range(ROUNDS):
+                answer = await self._ask(config)
+                if answer is None or not answer.tool_calls:
+                    return
+                if await self._act(answer):
+                    return
+            await self._answer(TOO_MANY_ROUNDS)
+
+    async def _ask(self, config: Config) -> Answer | None:
+        """The model's next word; None when the turn ended because no model answers."""
+        messages = await self._messages(config)
+        for pause_s in (*RETRIES_S, None):
+            try:
+                answer = await self._ask_and_show(messages, config)
+            except UserFacing as error:
+                await self._answer(error.sentence())
+                return None
+            except Retryable as error:
+                if pause_s is None:
+                    await self._answer(f"{error}\nPlease try again in a while.")
+                    return None
+                await asyncio.sleep(max(pause_s, min(error.after_s, 30.0)))
+            else:
+                if not answer.tool_calls:
+                    await self._answer(answer.text, answer=answer)
+                return answer
+        return None
+
+    async def _messages(self, config: Config) -> list[ChatMessage]:
+        chat_id, conversation = self._work.chat_id, self._p.conversation
+        running = "\n".join(one_line(task) for task in (await self._p.tasks.live())[:20])
+        system = system_prompt(
+            now=datetime.now(UTC), summary=await conversation.summary(chat_id), running=running
+        )
+        history = await conversation.history(chat_id, without=self._work.turn_id)
+        return assemble(
+            system=system, history=history, new=self._work.messages, steps=self._steps,
+            history_budget=config.whole("chat.history_kb") * 1024,
+        )  # fmt: skip
+
+    async def _ask_and_show(self, messages: list[ChatMessage], config: Config) -> Answer:
+        """Asks the model and meanwhile shows what it has written so far."""
+        if not config.switch("chat.streaming"):
+            return await self._p.model.ask(messages, tools=SCHEMAS)
+        async with held(self._show(), name="draft"):
+            return await self._p.model.ask(messages, tools=SCHEMAS, on_text=self._on_text)
+
+    def _on_text(self, so_far: Callable[[], str]) -> None:
+        self._so_far = so_far
+        now = asyncio.get_running_loop().time()
+        if self._pace.is_due(now=now):
+            self._draft_wanted.set()
+
+    async def _show(self) -> None:
+        """Shows the growing answer: a first message, then edits.
+
+        Loses nothing when it is cancelled.
+        """
+        while True:
+            await self._draft_wanted.wait()
+            self._draft_wanted.clear()
+            text = self._so_far()
+            if len(text) < DraftPace.MIN_CHARACTERS:
+                continue
+            if self._pace.is_open:
+                self._p.voice.update_draft(self._reply(text))
+                continue
+            self.has_acted = True  # from here on nothing joins this turn
+            await asyncio.shield(self._open_draft(text))
+
+    async def _open_draft(self, text: str) -> None:
+        async with self._commits, self._p.database.transaction() as session:
+            await self._make_durable(session)
+            await self._p.voice.open_draft(session, self._reply(text))
+        self._pace.is_open = True
+        self._p.voice.wake()
+
+    def _reply(self, text: str, choices: tuple[str, ...] = ()) -> Reply:
+        return Reply(
+            chat_id=self._work.chat_id, turn_id=self._work.turn_id or 0, markdown=text,
+            choices=choices,
+        )  # fmt: skip
+
+    async def _make_durable(self, session: Session) -> TurnId:
+        if self._work.turn_id is None:
+            turn_id = await self._p.conversation.start(session, self._work)
+            self._work = replace(self._work, turn_id=turn_id)
+        assert self._work.turn_id is not None  # noqa: S101 - set in the line above
+        return self._work.turn_id
+
+    async def _act(self, answer: Answer) -> bool:
+        """Carries out the calls; True when that ended the turn (a question to the owner)."""
+        self.has_acted = True
+        return await asyncio.shield(self._act_in_one_commit(answer))
+
+    async def _act_in_one_commit(self, answer: Answer) -> bool:
+        before = self._work
+        steps = [_as_step(answer)]
+        effects: list[Effect] = []
+        try:
+            async with self._commits, self._p.database.transaction() as session:
+                turn_id = await self._make_durable(session)
+                for call in answer.tool_calls:
+                    effect = await self._p.actions.carry_out(session, self._work, turn_id, call)
+                    effects.append(effect)
+                    steps.append({"role": "tool", "tool_call_id": call.id, "content": effect.text})
+                await self._p.conversation.save_steps(session, turn_id, [*self._steps, *steps])
+                await self._record(session, answer)
+                if question := next((e.question for e in effects if e.question), None):
+                    await self._say_question(session, question)
+        except Retryable:
+            self._work = before  # nothing of this was committed
+            raise
+        self._steps += steps
+        await self._after_commit(effects)
+        return question is not None
+
+    async def _say_question(self, session: Session, question: AskOwner) -> None:
+        await self._p.conversation.answer(session, self._work, question.question)
+        reply = self._reply(question.question, tuple(question.choices))
+        await self._p.voice.reply(session, reply)
+
+    async def _after_commit(self, effects: list[Effect]) -> None:
+        self._p.voice.wake()
+        if any(e.has_queued for e in effects):
+            await self._p.bus.wake_tasks()
+        if any(e.has_control for e in effects):
+            await self._p.bus.publish("control", kind="tasks")
+
+    async def _answer(self, text: str, *, answer: Answer | None = None) -> None:
+        """Ends the turn.
+
+        Not cancellable once begun: a commit is never left in doubt by a joining message.
+        """
+        self.has_acted = True
+        await asyncio.shield(self._answer_in_one_commit(text or "Done.", answer))
+
+    async def _answer_in_one_commit(self, text: str, answer: Answer | None) -> None:
+        async with self._commits, self._p.database.transaction() as session:
+            turn_id = await self._p.conversation.answer(session, self._work, text)
+            work = replace(self._work, turn_id=turn_id)
+            reply = Reply(chat_id=work.chat_id, turn_id=turn_id, markdown=text)
+            await self._p.voice.reply(session, reply)
+            if answer is not None:
+                await self._record(session, answer, turn_id=turn_id)
+        self._p.voice.wake()
+
+    async def _record(
+        self, session: Session, answer: Answer, *, turn_id: TurnId | None = None
+    ) -> None:
+        await self._p.tasks.record_usage(
+            answer.usage, role="coordinator", model=answer.model, purpose="turn", outcome="ok",
+            turn_id=turn_id or self._work.turn_id, session=session,
+        )  # fmt: skip
+
+
+def _as_step(answer: Answer) -> ChatMessage:
+    calls = [
+        {
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": _valid_json(call.arguments)},
+        }
+        for call in answer.tool_calls
+    ]
+    return {"role": "assistant", "content": answer.text or None, "tool_calls": calls}
+
+
+def _valid_json(arguments: str) -> str:
+    """Services refuse a transcript whose arguments are no JSON.
+
+    So a broken call is kept as `{}`.
+    """
+    try:
+        json.loads(arguments)
+    except (ValueError, RecursionError):
+        return "{}"
+    return arguments
