@@ -30,6 +30,7 @@ from agentai.embedded.places import (
     service_account,
     socket_folder,
 )
+from agentai.files import write_private
 from agentai.process import Account, Command
 from core.errors import UserFacing
 
@@ -242,15 +243,3 @@ def _first_statements(passwords: Passwords) -> str:
 def _give(folder: Path, account: Account) -> None:
     for path in (folder, *folder.rglob("*")):
         os.chown(path, account.uid, account.gid, follow_symlinks=False)
-
-
-def write_private(path: Path, content: str) -> None:
-    """Writes a file that only its owner may read; readers see all of the old or the new one."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

@@ -1,0 +1,48 @@
+# Two commands do everything: `make up` runs AgentAI here, `make test` checks it.
+# Both set up what is missing first; when nothing changed that costs a fraction of a second.
+.DEFAULT_GOAL := help
+.PHONY: help up test lint lock wheels bench chaos doctor clean venv dev engine image
+SHELL := /bin/bash
+bin := .venv/bin
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+venv:
+	@scripts/venv.sh
+
+dev: venv
+	@scripts/venv.sh dev
+
+engine: venv
+	@scripts/engine.sh
+
+image: engine
+	@$(bin)/agentai image
+
+up: image ## set up what is missing, then run AgentAI in the foreground
+	@exec $(bin)/agentai up
+
+test: dev ## set up what is missing, then lint, check types and run every test
+	@scripts/test.sh
+
+lint: dev ## style, types and layers
+	@scripts/lint.sh
+
+lock: dev ## write both lock files anew from pyproject.toml
+	@scripts/lock.sh
+
+wheels: venv ## download what the service image needs, so that it builds without a package index
+	@$(bin)/python -m pip download --quiet --no-deps --require-hashes --only-binary :all: --dest .build/wheels -r requirements.lock
+
+bench: dev image ## measure, and write docs/benchmarks.md
+	@$(bin)/python -m bench
+
+chaos: dev image ## kill parts at random, 200 rounds
+	@$(bin)/python -m bench.chaos
+
+doctor: venv ## check every part and say how to mend it
+	@$(bin)/agentai doctor
+
+clean: ## remove what was built; the instance in .agentai stays
+	@rm -rf .venv .build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

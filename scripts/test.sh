@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# test.sh [pytest option…]: lint, then every test. Needs the dev environment (`make test` makes it first).
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+cd "$root"
+mkdir -p .build
+
+# The playground's page is tested in a real browser.
+if ! command -v chromium >/dev/null && has_apt; then
+    say "test: installing chromium from the distribution's packages"
+    apt_install chromium
+fi
+scripts/lint.sh
+scripts/engine.sh
+"$venv/bin/agentai" image
+
+workers=$(nproc)
+workers=$((workers < 2 ? 2 : workers > 4 ? 4 : workers))
+say "test: pytest on $workers workers"
+exec "$venv/bin/pytest" -n "$workers" "$@"
