@@ -34,7 +34,14 @@ returning id
 
 -- name: pending
 select id, telegram_id, text, corrects is not null as is_correction,
-       extract(epoch from hold_until - clock_timestamp())::float8 as held_s
+       greatest(
+           extract(epoch from hold_until - clock_timestamp()),
+           case when exists (
+               select 1 from files f
+               where f.chat_id = messages.chat_id and f.path is null and f.error is null
+                 and f.created_at > clock_timestamp() - interval '1 minute'
+           ) then 0.25 end
+       )::float8 as held_s
 from messages
 where chat_id = $1 and role = 'owner' and turn_id is null
 order by id

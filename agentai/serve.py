@@ -1,0 +1,244 @@
+"""`agentai serve`: bot and coordinator on one event loop.
+
+This is where their parts are put together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from bot.board import Board
+from bot.commands import Commands
+from bot.config_command import ConfigCommand
+from bot.conversing import Conversing
+from bot.dispatch import Dispatcher
+from bot.facts import Facts, instance_id
+from bot.files import Fetcher, FileStore
+from bot.inbox import InboxStore, Poller, concealer
+from bot.menu import greet_telegram
+from bot.outbox import Outbox
+from bot.outbox_store import OutboxStore
+from bot.ownership import Ownership
+from bot.pacing import Pacer
+from bot.presses import Presses
+from bot.route import After
+from bot.telegram_api import TelegramApi
+from bot.voice import TelegramVoice
+from bot.webhook import Webhook
+from coordinator.actions import Actions
+from coordinator.lane import Lanes
+from coordinator.model import ModelCaller
+from coordinator.store import Conversation
+from coordinator.summary import Summariser
+from coordinator.sweeper import Sweeper
+from coordinator.turn import TurnParts
+from core.beat import Beat
+from core.bus import Bus
+from core.config import SPECS, ConfigStore
+from core.db import Database
+from core.errors import ConfigError, Retryable
+from core.logs import set_up_logging
+from core.migrate import migrate
+from core.seal import Seal
+from core.settings import EnvSettings, load_settings
+from core.spawn import Spawner, forever
+from core.tasks import TaskStore
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+log = logging.getLogger(__name__)
+
+
+class Service:
+    """All parts of the serving process, wired; `run` until cancelled or a `ConfigError`."""
+
+    def __init__(
+        self, env: EnvSettings, database: Database, bus: Bus, api: TelegramApi, spawner: Spawner
+    ) -> None:
+        self.env, self.database, self.bus, self.api = env, database, bus, api
+        self.spawner = spawner
+        self.seal = Seal(env.need_secret_key())
+        self.config = ConfigStore(database=database, seal=self.seal, env=env)
+        self.tasks = TaskStore(database)
+        self.conversation = Conversation(database)
+        self.facts = Facts(database, fixed_owner=env.agentai_owner_id)
+        self.inbox = InboxStore(database)
+        self.store = OutboxStore(database)
+        self.pacer = Pacer()
+        self.outbox = Outbox(store=self.store, api=api, pacer=self.pacer)
+        self.ownership = Ownership(facts=self.facts, store=self.store)
+        self.model = ModelCaller(self.config)
+        self._wire_coordinator()
+        self._wire_bot()
+
+    def _wire_coordinator(self) -> None:
+        self.voice = TelegramVoice(
+            store=self.store, outbox=self.outbox, api=self.api, pacer=self.pacer, tasks=self.tasks
+        )
+        actions = Actions(
+            tasks=self.tasks, conversation=self.conversation, config=self.config, voice=self.voice
+        )
+        parts = TurnParts(
+            database=self.database, bus=self.bus, config=self.config,
+            conversation=self.conversation, tasks=self.tasks, model=self.model, actions=actions,
+            voice=self.voice,
+        )  # fmt: skip
+        summariser = Summariser(
+            conversation=self.conversation, model=self.model, config=self.config,
+            tasks=self.tasks, spawner=self.spawner,
+        )  # fmt: skip
+        self.lanes = Lanes(parts=parts, summariser=summariser, spawner=self.spawner)
+        self.board = Board(
+            database=self.database, tasks=self.tasks, conversation=self.conversation,
+            store=self.store, outbox=self.outbox, api=self.api, pacer=self.pacer,
+        )  # fmt: skip
+        self.outbox.on_sent = lambda row, _: self.board.wake() if row.task_no else None
+        self.sweeper = Sweeper(tasks=self.tasks, bus=self.bus, on_change=self.board.wake)
+
+    def _wire_bot(self) -> None:
+        self.fetcher = Fetcher(
+            database=self.database, api=self.api, store=self.store,
+            folder=self.env.home / "files", wake_lane=self.lanes.wake,
+            wake_outbox=self.outbox.wake,
+        )  # fmt: skip
+        after = After(
+            store=self.store, bus=self.bus, spawner=self.spawner, wake_outbox=self.outbox.wake,
+            wake_board=self.board.wake, wake_lane=self.lanes.wake, wake_files=self.fetcher.wake,
+        )  # fmt: skip
+        files = FileStore(self.database)
+        commands = Commands(
+            database=self.database, tasks=self.tasks, store=self.store, config=self.config,
+            conversation=self.conversation, files=files,
+            config_command=ConfigCommand(
+                config=self.config, store=self.store, seal=self.seal, api=self.api
+            ),
+        )  # fmt: skip
+        self.dispatcher = Dispatcher(
+            database=self.database, inbox=self.inbox, facts=self.facts, ownership=self.ownership,
+            commands=commands, after=after,
+            presses=Presses(
+                commands=commands, store=self.store, conversation=self.conversation, api=self.api
+            ),
+            conversing=Conversing(
+                conversation=self.conversation, tasks=self.tasks, store=self.store, files=files
+            ),
+        )  # fmt: skip
+        secret_names = frozenset(name for name, spec in SPECS.items() if spec.is_secret)
+        self.conceal = concealer(lambda v, n: self.seal.close(v, name=n), secret_names)
+        self.poller = Poller(
+            api=self.api, store=self.inbox, conceal=self.conceal, on_kept=self.dispatcher.wake
+        )
+
+    async def run(self, beat: Beat) -> None:
+        """Runs every lane until cancelled. `ConfigError` when Telegram refuses the token."""
+        await self.store.load()
+        lanes: dict[str, Callable[[], Awaitable[None]]] = {
+            "dispatch": self.dispatcher.step,
+            "outbox": self.outbox.step,
+            "board": self.board.step,
+            "drafts": self.voice.step,
+            "files": self.fetcher.step,
+            "sweeper": self.sweeper.step,
+            "events": self._events,
+        }
+        for name, step in lanes.items():
+            self.spawner.spawn(forever(step, name=name), name=name)
+        await self.lanes.resume()
+        self.spawner.spawn(self.model.warm_up(), name="warm up")
+        self.spawner.spawn(greet_telegram(self.api, self.ownership, beat), name="greet")
+        await self._receive(beat)
+
+    async def _receive(self, beat: Beat) -> None:
+        if self.env.telegram_webhook_url is not None:
+            await self._receive_by_webhook(self.env.telegram_webhook_url, beat)
+            return
+        self.spawner.spawn(self._tell_when_ready(beat), name="ready")
+        while True:
+            try:
+                await self.poller.step()
+            except Retryable as error:
+                log.warning("polling waits: %s", error)
+                await asyncio.sleep(error.after_s)
+
+    async def _receive_by_webhook(self, url: str, beat: Beat) -> None:
+        hook = Webhook(
+            api=self.api, store=self.inbox, conceal=self.conceal, on_kept=self.dispatcher.wake,
+            url=url,
+        )  # fmt: skip
+        port = await hook.start("127.0.0.1", urlsplit(url).port or 8443)
+        beat.ready(f"serve: webhook on port {port}")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await hook.stop()
+
+    async def _tell_when_ready(self, beat: Beat) -> None:
+        await self.poller.first_poll.wait()
+        beat.ready("serve: polling")
+
+    _seen_event = ""
+
+    async def _events(self) -> None:
+        """Wakes the board when an executor host announces a change."""
+        if not self._seen_event:
+            self._seen_event = await self.bus.newest("events")
+        entries = await self.bus.read("events", after=self._seen_event, wait_s=5)
+        if entries:
+            self._seen_event = entries[-1].id
+            self.board.wake()
+
+
+async def serve(env: EnvSettings) -> None:
+    """Connects, migrates, serves.
+
+    Ends by SIGTERM or SIGINT; nothing is lost by a harder end either.
+    """
+    token, beat = env.need_token(), Beat.from_environment()
+    async with AsyncExitStack() as stack:
+        spawner = Spawner()
+        database = await Database.connect(env.need_database())
+        stack.push_async_callback(database.close)
+        await migrate(database)
+        bus = Bus.connect(env.need_redis(), await instance_id(database))
+        stack.push_async_callback(bus.close)
+        api = TelegramApi(token, env.telegram_api_url)
+        stack.push_async_callback(spawner.close)
+        spawner.spawn(beat.run(), name="beat")
+        await Service(env, database, bus, api, spawner).run(beat)
+
+
+def main() -> int:
+    """The process; returns its exit code."""
+    try:
+        env = load_settings()
+        set_up_logging(_secrets(env))
+        asyncio.run(_until_told(env))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+async def _until_told(env: EnvSettings) -> None:
+    serving = asyncio.current_task()
+    assert serving is not None  # noqa: S101 - we are inside a task
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+    try:
+        await serve(env)
+    except asyncio.CancelledError:
+        log.info("serve stops")
+
+
+def _secrets(env: EnvSettings) -> list[str]:
+    listed = (
+        env.telegram_bot_token, env.agentai_secret_key, env.openrouter_api_key, env.model_api_key,
+    )  # fmt: skip
+    return [secret.get_secret_value() for secret in listed if secret is not None]

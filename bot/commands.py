@@ -1,0 +1,182 @@
+"""The owner's commands.
+
+They answer from Postgres, without the coordinator, whatever else goes on.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bot.board import Announcer
+from bot.cards import Card, short, status_card
+from bot.render import compose
+from bot.texts import (
+    NEW_TALK,
+    NO_HOST,
+    RUN_USAGE,
+    TASK_NEEDS_MODEL,
+    TASK_USAGE,
+    WELCOME,
+    help_text,
+)
+from core.errors import UserFacing
+from core.models import routes
+from core.sql import load_queries
+from core.tasks import NewTask, TaskFile, TaskState
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bot.config_command import ConfigCommand
+    from bot.files import FileStore
+    from bot.outbox_store import OutboxStore
+    from bot.route import Route
+    from bot.updates import Message
+    from coordinator.store import Conversation
+    from core.config import ConfigStore
+    from core.db import Database, Session
+    from core.tasks import Task, TaskStore
+    from core.tasks.types import TaskKind
+
+SQL = load_queries(__package__ or "bot")
+
+
+class Commands:
+    """One method a command; `handle` finds it by name."""
+
+    def __init__(
+        self, *, database: Database, tasks: TaskStore, store: OutboxStore, config: ConfigStore,
+        conversation: Conversation, files: FileStore, config_command: ConfigCommand,
+    ) -> None:  # fmt: skip
+        self._db = database
+        self._tasks = tasks
+        self._store = store
+        self._config = config
+        self._conversation = conversation
+        self._files = files
+        self._config_command = config_command
+        self._announcer = Announcer(store=store, tasks=tasks)
+        self._by_name: dict[str, Callable[[Route, Message, str], Awaitable[None]]] = {
+            "start": self._start, "help": self._help, "status": self._status,
+            "cancel": self._cancel, "run": self._run, "task": self._task, "new": self._new,
+            "config": self._config_command.handle,
+        }  # fmt: skip
+
+    async def handle(self, route: Route, message: Message, name: str, rest: str) -> None:
+        """Does what `/name rest` asks for. `UserFacing` says what was wrong with it."""
+        command = self._by_name.get(name)
+        if command is None:
+            raise UserFacing(f"I don't know /{name[:40]}.", "/help lists what I can do.")
+        await command(route, message, rest)
+
+    async def _start(self, route: Route, message: Message, _rest: str) -> None:
+        await route.say(self._store, message.sender.chat_id, WELCOME, is_markdown=True)
+
+    async def _help(self, route: Route, message: Message, _rest: str) -> None:
+        await route.say(self._store, message.sender.chat_id, help_text(), is_markdown=True)
+
+    async def _new(self, route: Route, message: Message, _rest: str) -> None:
+        await self._conversation.forget(route.session, message.sender.chat_id)
+        await route.say(self._store, message.sender.chat_id, NEW_TALK)
+
+    # --- status and cancel ---
+
+    async def status(self) -> Card:
+        """The card of /status as of now."""
+        live = await self._tasks.live()
+        hosts = await self._tasks.hosts()
+        trouble = "" if hosts else NO_HOST
+        if hosts and all(host.status != "ready" for host in hosts):
+            trouble = hosts[0].detail
+        today = await self._db.fetchval(SQL["spent"])
+        return status_card(live, now=datetime.now(UTC), trouble=trouble, today=today)
+
+    async def _status(self, route: Route, message: Message, _rest: str) -> None:
+        await route.show(self._store, message.sender.chat_id, await self.status())
+
+    async def _cancel(self, route: Route, message: Message, rest: str) -> None:
+        chat_id = message.sender.chat_id
+        wanted = rest.strip().lower().removeprefix("#")
+        if not wanted and message.reply_to is not None:
+            shown = await self._store.shown(route.session, chat_id, message.reply_to)
+            wanted = str(shown.task_no) if shown and shown.task_no else ""
+        live = await self._tasks.live()
+        if not wanted and len(live) > 1:
+            await route.show(self._store, chat_id, _which(live))
+            return
+        numbers = _to_cancel(wanted, live)
+        words = [await self.cancel(route, no) for no in numbers]
+        await route.say(self._store, chat_id, "\n".join(words))
+
+    async def cancel(self, route: Route, no: int) -> str:
+        """Cancels one task; says in one sentence what happened."""
+        state = await self._tasks.request_cancel(route.session, no)
+        route.has_control = True
+        if state is None:
+            return f"#{no} had already ended."
+        return f"#{no} is cancelled." if state is TaskState.CANCELLED else f"Stopping #{no}."
+
+    async def cancel_all(self, route: Route) -> str:
+        """Cancels everything that is queued or runs."""
+        live = await self._tasks.live()
+        words = [await self.cancel(route, task.no) for task in live]
+        return "\n".join(words) or "Nothing is running."
+
+    # --- tasks ---
+
+    async def _run(self, route: Route, message: Message, rest: str) -> None:
+        if not rest:
+            raise UserFacing(RUN_USAGE)
+        await self._queue(route, message, "shell", rest)
+
+    async def _task(self, route: Route, message: Message, rest: str) -> None:
+        if not routes(await self._config.current(), "executor"):
+            raise UserFacing(TASK_NEEDS_MODEL)
+        if not rest:
+            raise UserFacing(TASK_USAGE)
+        await self._queue(route, message, "agent", rest)
+
+    async def _queue(self, route: Route, message: Message, kind: TaskKind, text: str) -> None:
+        chat_id = message.sender.chat_id
+        files = await self._files_of(route.session, message)
+        new = NewTask(
+            kind=kind, title=short(text, 120), instructions=text, chat_id=chat_id,
+            origin_message_id=message.message_id, files=files,
+        )  # fmt: skip
+        no = await self._tasks.add(route.session, new)
+        await self._announcer.announce(route.session, no)
+        route.has_queued = route.has_messages = True
+
+    async def _files_of(self, session: Session, message: Message) -> tuple[TaskFile, ...]:
+        """The files of the message itself and of the one it replies to."""
+        chat_id = message.sender.chat_id
+        if message.file is not None:
+            raise UserFacing(
+                "Please send the document first, then reply to it with the command.",
+                "I need a moment to fetch it.",
+            )
+        if message.reply_to is None:
+            return ()
+        stored = await self._files.of_message(session, chat_id, message.reply_to)
+        waiting = [f for f in stored if f.path is None]
+        if waiting:
+            raise UserFacing(waiting[0].error or f"{waiting[0].name} is still being fetched.")
+        return tuple(TaskFile(name=f.name, path=f.path) for f in stored if f.path)
+
+
+def _which(live: tuple[Task, ...]) -> Card:
+    keys = tuple(((f"#{t.no} {short(t.title, 40)}", f"c:{t.no}"),) for t in live[:20])
+    return Card(piece=compose("Which one?"), keys=(*keys, (("All of them", "c:all"),)))
+
+
+def _to_cancel(wanted: str, live: tuple[Task, ...]) -> list[int]:
+    if wanted == "all" or (not wanted and len(live) == 1):
+        if not live:
+            raise UserFacing("Nothing is running.")
+        return [task.no for task in live]
+    if not wanted:
+        raise UserFacing("Nothing is running.")
+    if not wanted.isdecimal() or len(wanted) > 9:
+        raise UserFacing("Say which task to stop: /cancel 3, or /cancel all.")
+    return [int(wanted)]

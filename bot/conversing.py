@@ -1,0 +1,176 @@
+"""Ordinary messages, replies to tasks, corrections, documents: what the owner says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.cards import short
+from bot.files import MAX_BYTES, too_big
+from coordinator.store import NewMessage
+from core.tasks import TaskState, has_ended
+
+if TYPE_CHECKING:
+    from bot.files import FileStore
+    from bot.outbox_store import OutboxStore, Shown
+    from bot.route import Route
+    from bot.updates import Message
+    from coordinator.store import Conversation
+    from core.tasks import Task, TaskStore
+
+NEAR_LIMIT = 4000  # Telegram cuts what the owner pastes at 4,096 units
+CONTINUES_WITHIN_S = 1.5
+ALBUM_WITHIN_S = 1.0
+
+
+class Conversing:
+    """Keeps messages for the coordinator, or hands them to the task they belong to."""
+
+    def __init__(
+        self, *, conversation: Conversation, tasks: TaskStore, store: OutboxStore, files: FileStore
+    ) -> None:
+        self._conversation = conversation
+        self._tasks = tasks
+        self._store = store
+        self._files = files
+
+    # --- new messages ---
+
+    async def message(self, route: Route, message: Message) -> None:
+        """A new message that is no command."""
+        about = await self._task_replied_to(route, message)
+        if about is not None and not has_ended(about.state) and message.file is None:
+            await self._tell_task(route, message, about)
+            return
+        text = await self._text_with_file(route, message)
+        if not text:
+            return
+        if about is not None:
+            text = f"(about task #{about.no}, {short(about.title, 80)}) {text}"
+        await self._keep(route, message, text)
+
+    async def _task_replied_to(self, route: Route, message: Message) -> Task | None:
+        if message.reply_to is None:
+            return None
+        shown: Shown | None = await self._store.shown(
+            route.session, message.sender.chat_id, message.reply_to
+        )
+        if shown is None or shown.task_no is None:
+            return None
+        return await self._tasks.get(shown.task_no, session=route.session)
+
+    async def _tell_task(self, route: Route, message: Message, task: Task) -> None:
+        key = f"update:{message.update_id}"
+        if task.state is TaskState.WAITING and task.question_step is not None:
+            await self._tasks.add_input(
+                route.session, task.no, "answer", text=message.text, step=task.question_step,
+                key=key,
+            )  # fmt: skip
+            text = f"#{task.no} has your answer."
+        elif task.kind == "shell":
+            text = f"#{task.no} is a plain command and does not listen. /cancel {task.no} stops it."
+        else:
+            await self._tasks.add_input(route.session, task.no, "steer", text=message.text, key=key)
+            text = f"#{task.no} was told."
+        route.has_control = True
+        chat_id = message.sender.chat_id
+        await route.say(self._store, chat_id, text, reply_to=message.message_id)
+
+    async def _text_with_file(self, route: Route, message: Message) -> str:
+        """The message's text, led by the number and name of its file."""
+        if message.file is None:
+            return message.text
+        chat_id, sent = message.sender.chat_id, message.file
+        refusal = too_big(sent) if sent.size > MAX_BYTES else None
+        file_id = await self._files.add(route.session, message, error=refusal)
+        if refusal is not None:
+            await route.say(self._store, chat_id, refusal, reply_to=message.message_id)
+            return message.text and f"[file {sent.name} was too big to receive]\n{message.text}"
+        route.has_files = True
+        return f"[file {file_id}: {sent.name}, {sent.size} bytes]\n{message.text}".strip()
+
+    async def _keep(self, route: Route, message: Message, text: str) -> None:
+        chat_id, session = message.sender.chat_id, route.session
+        route.lanes.add(chat_id)
+        hold_s = CONTINUES_WITHIN_S if len(message.text) >= NEAR_LIMIT else 0.0
+        if message.album is not None:
+            joined = await self._conversation.join_album(
+                session, chat_id, message.album, text=text, hold_s=ALBUM_WITHIN_S
+            )
+            if joined:
+                return
+            hold_s = ALBUM_WITHIN_S
+        elif message.file is None and await self._continues(route, chat_id, text, hold_s):
+            return
+        new = NewMessage(
+            chat_id=chat_id, text=text, telegram_id=message.message_id, reply_to=message.reply_to,
+            album=message.album, hold_s=hold_s,
+        )  # fmt: skip
+        await self._conversation.add(session, new)
+
+    async def _continues(self, route: Route, chat_id: int, text: str, hold_s: float) -> bool:
+        """Joins the continuation of a split paste to the piece that waits for it."""
+        newest = await self._conversation.newest_pending(route.session, chat_id)
+        if newest is None or not newest["is_held"]:
+            return False
+        return await self._conversation.append_pending(
+            route.session, newest["id"], text=text, hold_s=hold_s
+        )
+
+    # --- edits ---
+
+    async def edited(self, route: Route, message: Message) -> None:
+        """A correction: of what is still pending, of the task it led to.
+
+        Or of what was answered.
+        """
+        chat_id = message.sender.chat_id
+        if message.text.startswith("/"):
+            await self._command_edited(route, message)
+            return
+        kept = await self._conversation.find(route.session, chat_id, message.message_id)
+        if kept is None or kept["text"] == message.text or not message.text or message.file:
+            return
+        if await self._conversation.replace_pending(route.session, kept["id"], message.text):
+            route.lanes.add(chat_id)
+            return
+        led_to = await self._tasks.of_origin(chat_id, message.message_id)
+        live = [t for t in led_to if not has_ended(t.state) and t.kind == "agent"]
+        if live:
+            await self._correct_tasks(route, message, live)
+            return
+        new = NewMessage(
+            chat_id=chat_id, text=message.text, telegram_id=message.message_id,
+            corrects=kept["id"],
+        )  # fmt: skip
+        await self._conversation.add(route.session, new)
+        route.lanes.add(chat_id)
+
+    async def _correct_tasks(self, route: Route, message: Message, live: list[Task]) -> None:
+        for task in live:
+            text = f"The owner corrected the request. It now reads: {message.text}"
+            key = f"update:{message.update_id}:{task.no}"
+            await self._tasks.add_input(route.session, task.no, "steer", text=text, key=key)
+        route.has_control = True
+        names = ", ".join(f"#{task.no}" for task in live)
+        text = f"{names} knows about your correction."
+        await route.say(self._store, message.sender.chat_id, text, reply_to=message.message_id)
+
+    async def _command_edited(self, route: Route, message: Message) -> None:
+        """An edited /run or /task changes what has not started yet.
+
+        It never starts a second one.
+        """
+        _, _, rest = message.text.partition(" ")
+        led_to = await self._tasks.of_origin(message.sender.chat_id, message.message_id)
+        for task in led_to:
+            if task.instructions == rest.strip() or not rest.strip():
+                continue
+            if await self._tasks.replace_queued(route.session, task.no, instructions=rest.strip()):
+                text = f"#{task.no} will run the corrected text."
+            elif task.kind == "agent" and not has_ended(task.state):
+                await self._correct_tasks(route, message, [task])
+                continue
+            else:
+                text = f"#{task.no} had already started. Send the command again to run it anew."
+            chat_id = message.sender.chat_id
+            await route.say(self._store, chat_id, text, reply_to=message.message_id)

@@ -1,0 +1,146 @@
+"""One message on its way: its payload, and the Bot API call that carries it. Pure.
+
+A payload lives in the outbox as JSON, so its shape is part of the database: only add to it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from bot.telegram_api import buttons
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bot.render import Piece
+
+Button = tuple[str, str]  # label, callback data (64 bytes at most)
+CAPTION_CAP = 1000
+
+
+class _Payload(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    reply_to: int | None = None
+    buttons: tuple[tuple[Button, ...], ...] = ()
+
+
+class TextPayload(_Payload):
+    """A text with entities. `choices` are the owner's possible answers behind the buttons."""
+
+    text: str
+    entities: tuple[dict[str, Any], ...] = ()
+    choices: tuple[str, ...] = ()
+    chosen: int | None = None
+
+
+class FilePayload(_Payload):
+    """A document: content from `path`, or given here as base64."""
+
+    filename: str
+    caption: str = ""
+    path: str | None = None
+    content: str | None = None
+
+
+Method = Literal["text", "edit", "file"]
+
+
+def text_payload(
+    piece: Piece, *, reply_to: int | None = None, keys: Iterable[Iterable[Button]] = (),
+    choices: tuple[str, ...] = (),
+) -> TextPayload:  # fmt: skip
+    """A rendered piece as a payload."""
+    entities = tuple(
+        {k: getattr(e, k) for k in ("type", "offset", "length", "url", "language") if getattr(e, k)
+         or k == "offset"}
+        for e in piece.entities
+    )  # fmt: skip
+    rows = tuple(tuple(row) for row in keys)
+    return TextPayload(
+        text=piece.text, entities=entities, reply_to=reply_to, buttons=rows, choices=choices
+    )
+
+
+def text_call(payload: TextPayload, chat_id: int) -> dict[str, Any]:
+    """Fields of sendMessage."""
+    return {
+        **edit_call(payload, chat_id, None),
+        "reply_parameters": _reply(payload.reply_to),
+    }
+
+
+def edit_call(payload: TextPayload, chat_id: int, message_id: int | None) -> dict[str, Any]:
+    """Fields of editMessageText."""
+    return {
+        "chat_id": chat_id,
+        "message_id": message_id,
+        "text": payload.text,
+        "entities": list(payload.entities) or None,
+        "reply_markup": buttons(payload.buttons),
+        "link_preview_options": {"is_disabled": True},
+    }
+
+
+def file_call(payload: FilePayload, chat_id: int) -> dict[str, Any]:
+    """Fields of sendDocument, without the document."""
+    return {
+        "chat_id": chat_id,
+        "caption": payload.caption[:CAPTION_CAP] or None,
+        "reply_parameters": _reply(payload.reply_to),
+        "reply_markup": buttons(payload.buttons),
+    }
+
+
+def _reply(message_id: int | None) -> dict[str, Any] | None:
+    """A reply to a message that may have been deleted meanwhile must still arrive."""
+    if message_id is None:
+        return None
+    return {"message_id": message_id, "allow_sending_without_reply": True}
+
+
+Probe = Literal["arrived", "elsewhere"]
+
+
+def read_probe(refusal: str | None) -> Probe:
+    """What the answer to a probing edit says about the message with that id.
+
+    A send whose answer was lost is looked for by editing the candidate to the very text that was
+    sent: "not modified" means that it arrived. A success means so, too: only one send is ever under
+    way, so the candidate can be no other message of ours. The owner's own messages can't be edited.
+    """
+    return "arrived" if refusal is None or "not modified" in refusal else "elsewhere"
+
+
+PROBES = 6
+
+
+def candidates(after_id: int, known: frozenset[int]) -> tuple[int, ...]:
+    """Ids under which a send in doubt may have arrived: the first unknown ones above `after_id`."""
+    found: list[int] = []
+    candidate = after_id
+    while len(found) < PROBES:
+        candidate += 1
+        if candidate not in known:
+            found.append(candidate)
+    return tuple(found)
+
+
+Remedy = Literal["gone", "as_new", "plain", "give_up", "wait"]
+
+
+def remedy(refusal: str, *, method: Method, has_entities: bool, is_blocked: bool) -> Remedy:
+    """What to do about a message that Telegram refused."""
+    text = refusal.lower()
+    if is_blocked:
+        return "wait"  # the owner may unblock the bot; nothing is dropped meanwhile
+    if method == "edit":
+        if "not modified" in text:
+            return "gone"
+        if "not found" in text or "can't be edited" in text:
+            return "as_new"
+    if has_entities and ("entit" in text or "can't parse" in text):
+        return "plain"
+    return "give_up"

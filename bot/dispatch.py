@@ -1,0 +1,134 @@
+"""Takes kept updates to where they belong: one transaction each, in order.
+
+The gate comes first. Then commands, presses, replies to tasks and edits are dealt with at once,
+whatever the coordinator is doing; an ordinary message becomes pending and wakes the lane. An update
+is marked as handled in the same commit as what it caused, so each takes effect exactly once. One
+that cannot be handled is marked with its error and told to the owner; it never blocks those behind
+it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from bot.gate import admits
+from bot.route import Route
+from bot.updates import MalformedUpdate, Message, Other, Press, read_update, split_command
+from core.errors import Retryable, UserFacing
+from core.sql import load_queries
+
+if TYPE_CHECKING:
+    from bot.commands import Commands
+    from bot.conversing import Conversing
+    from bot.facts import Facts
+    from bot.inbox import InboxStore
+    from bot.ownership import Ownership
+    from bot.presses import Presses
+    from bot.route import After
+    from bot.updates import Update
+    from core.db import Database
+
+log = logging.getLogger(__name__)
+SQL = load_queries(__package__ or "bot")
+
+LOOK_EVERY_S = 5.0
+
+
+class Dispatcher:
+    """Run `step` forever; `wake` when updates were kept."""
+
+    def __init__(
+        self, *, database: Database, inbox: InboxStore, facts: Facts, ownership: Ownership,
+        commands: Commands, presses: Presses, conversing: Conversing, after: After,
+    ) -> None:  # fmt: skip
+        self._db = database
+        self._inbox = inbox
+        self._facts = facts
+        self._ownership = ownership
+        self._commands = commands
+        self._presses = presses
+        self._conversing = conversing
+        self._after = after
+        self._news = asyncio.Event()
+        self._news.set()
+
+    def wake(self) -> None:
+        """There are updates to handle."""
+        self._news.set()
+
+    async def step(self) -> None:
+        """Handles all there is.
+
+        Raises `Retryable` while Postgres is away; nothing is skipped by that.
+        """
+        try:
+            async with asyncio.timeout(LOOK_EVERY_S):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+        self._news.clear()
+        try:
+            while updates := await self._inbox.waiting():
+                routes = [await self._handle(i, payload) for i, payload in updates]
+                self._after.all(routes)  # one wake-up for the whole batch
+        except BaseException:
+            self._news.set()
+            raise
+
+    async def _handle(self, update_id: int, payload: str) -> Route:
+        try:
+            return await self._in_one_commit(update_id, read_update(payload))
+        except Retryable:
+            raise
+        except MalformedUpdate as error:
+            log.warning("malformed update: %s", error, extra={"update": update_id})
+            return await self._give_up(update_id, str(error), tell=False)
+        except Exception as error:  # the update gate: one bad update must not hold up the rest
+            log.exception("an update could not be handled", extra={"update": update_id})
+            return await self._give_up(update_id, type(error).__name__, tell=True)
+
+    async def _in_one_commit(self, update_id: int, update: Update) -> Route:
+        route = Route()
+        async with self._db.transaction() as session:
+            if await session.fetchval(SQL["mark_handled"], update_id, None) is None:
+                return route
+            route.session = session
+            await self._route(route, update)
+        return route
+
+    async def _route(self, route: Route, update: Update) -> None:
+        if isinstance(update, Other):
+            return
+        owner_id = await self._facts.owner_id()
+        if not admits(update.sender, owner_id):
+            if isinstance(update, Message) and owner_id is None:
+                await self._ownership.try_claim(route, update)
+            return
+        self._after.saw(update.message_id)
+        try:
+            await self._route_owner(route, update)
+        except UserFacing as error:
+            await route.say(self._after.store, update.sender.chat_id, error.sentence())
+
+    async def _route_owner(self, route: Route, update: Message | Press) -> None:
+        if isinstance(update, Press):
+            await self._presses.handle(route, update)
+        elif update.is_edit:
+            await self._conversing.edited(route, update)
+        elif (command := split_command(update.text)) is not None:
+            await self._commands.handle(route, update, *command)
+        else:
+            await self._conversing.message(route, update)
+
+    async def _give_up(self, update_id: int, reason: str, *, tell: bool) -> Route:
+        route = Route()
+        async with self._db.transaction() as session:
+            route.session = session
+            await session.execute(SQL["mark_handled"], update_id, reason)
+            owner_id = await self._facts.owner_id()
+            if tell and owner_id is not None:
+                text = f"I could not handle your last message ({reason}). Please send it again."
+                await route.say(self._after.store, owner_id, text)
+        return route

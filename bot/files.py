@@ -1,0 +1,134 @@
+"""Documents that the owner sends: noted at once, fetched in the background, kept at home.
+
+A file is fetched once. Until then the message it came with waits (a minute at most), so that a task
+gets the file and not its promise. Telegram gives bots files of up to 20 MB; a bigger one is refused
+with a clear sentence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot.route import Route
+from bot.telegram_api import Refused
+from bot.texts import FILE_TOO_BIG
+from core.sql import load_queries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from bot.outbox_store import OutboxStore
+    from bot.telegram_api import TelegramApi
+    from bot.updates import Message, SentFile
+    from core.db import Database, Session
+
+log = logging.getLogger(__name__)
+SQL = load_queries(__package__ or "bot")
+
+MAX_BYTES = 20 * 1024 * 1024
+LOOK_EVERY_S = 10.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredFile:
+    """A file of the owner.
+
+    `path` is None until it was fetched, `error` says why it never will be.
+    """
+
+    id: int
+    name: str
+    path: str | None
+    error: str | None
+
+
+def too_big(sent: SentFile) -> str:
+    """The sentence for a file beyond the Bot API's limit."""
+    return FILE_TOO_BIG.format(name=sent.name, size=round(sent.size / 1024 / 1024))
+
+
+class FileStore:
+    """The owner's files in Postgres."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def add(self, session: Session, message: Message, *, error: str | None) -> int:
+        """Notes the file of `message`; returns its number."""
+        sent = message.file
+        assert sent is not None  # noqa: S101 - the caller looked
+        number: int = await session.fetchval(
+            SQL["add_file"], message.sender.chat_id, message.message_id, sent.file_id, sent.name,
+            sent.mime, sent.size, error,
+        )  # fmt: skip
+        return number
+
+    async def of_message(
+        self, session: Session, chat_id: int, telegram_id: int
+    ) -> tuple[StoredFile, ...]:
+        """The files that came with a message."""
+        rows = await session.fetch(SQL["files_of_message"], chat_id, telegram_id)
+        return tuple(StoredFile(**row) for row in rows)
+
+
+class Fetcher:
+    """Fetches what was noted. Run `step` forever."""
+
+    def __init__(
+        self, *, database: Database, api: TelegramApi, store: OutboxStore, folder: Path,
+        wake_lane: Callable[[int], None], wake_outbox: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._db = database
+        self._api = api
+        self._store = store
+        self._folder = folder
+        self._wake_lane = wake_lane
+        self._wake_outbox = wake_outbox
+        self._news = asyncio.Event()
+        self._news.set()
+
+    def wake(self) -> None:
+        """There is a file to fetch."""
+        self._news.set()
+
+    async def step(self) -> None:
+        """Fetches all there is. Raises `Retryable` while Telegram or Postgres is away."""
+        try:
+            async with asyncio.timeout(LOOK_EVERY_S):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+        try:
+            while rows := await self._db.fetch(SQL["files_to_fetch"]):
+                for row in rows:
+                    await self._fetch(row["id"], row["chat_id"], row["file_id"], row["name"])
+        except BaseException:
+            self._news.set()
+            raise
+        self._news.clear()
+
+    async def _fetch(self, number: int, chat_id: int, file_id: str, name: str) -> None:
+        target = self._folder / str(number) / name
+        try:
+            size = await self._api.download(file_id, target)
+        except Refused as error:
+            await self._failed(number, chat_id, name, str(error))
+        else:
+            await self._db.execute(SQL["file_fetched"], number, str(target), size)
+        self._wake_lane(chat_id)
+
+    async def _failed(self, number: int, chat_id: int, name: str, reason: str) -> None:
+
+        text = f"I could not fetch {name}: {reason}"
+        if "too big" in reason.lower():
+            text = f"{name} is too big. Bots can receive files of up to 20 MB."
+        route = Route()
+        async with self._db.transaction() as session:
+            route.session = session
+            await session.execute(SQL["file_failed"], number, text)
+            await route.say(self._store, chat_id, text)
+        self._wake_outbox()

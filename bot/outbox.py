@@ -1,0 +1,216 @@
+"""Everything that goes to Telegram and must arrive.
+
+It is enqueued in the sender's transaction and sent in order, once.
+
+States of a row, and what a `kill -9` leaves:
+
+    queued    not begun; sent after the restart
+    sending   begun, outcome unknown; after the restart (and after a lost answer) it is *looked for*
+    by probing
+              edits before it is sent again, so that the owner does not see it twice
+    sent      Telegram confirmed it; `message_id` is known
+    failed    Telegram refused it for good; the reason is kept, logged, and told to the owner
+
+One send is under way at a time: order is kept, and a send in doubt can be told from all others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from telegram import InputFile
+
+from bot.delivery import (
+    FilePayload,
+    Method,
+    TextPayload,
+    candidates,
+    edit_call,
+    file_call,
+    read_probe,
+    remedy,
+    text_call,
+)
+from bot.telegram_api import InDoubt, Refused, Unsent
+from core.errors import Retryable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bot.outbox_store import OutboxStore, Outgoing
+    from bot.pacing import Pacer
+    from bot.telegram_api import TelegramApi
+
+log = logging.getLogger(__name__)
+
+BLOCKED_PAUSE_S = 60.0
+LOOK_EVERY_S = 5.0
+UPLOAD_WITHIN_S = 180.0
+
+
+class Outbox:
+    """Sends what the store holds.
+
+    Run `step` forever; `wake` after each commit that enqueued something.
+    """
+
+    def __init__(self, *, store: OutboxStore, api: TelegramApi, pacer: Pacer) -> None:
+        self._store = store
+        self._api = api
+        self._pacer = pacer
+        self._news = asyncio.Event()
+        self._news.set()
+        self._has_doubts = True  # a former process may have left rows in `sending`
+        self.on_sent: Callable[[Outgoing, int], None] = lambda row, message_id: None
+
+    def wake(self) -> None:
+        """There is something to send."""
+        self._news.set()
+
+    async def step(self) -> None:
+        """Sends all there is, then waits for news.
+
+        Raises `Retryable` while Postgres or Telegram is away.
+        """
+        try:
+            if self._has_doubts:
+                await self._settle_doubts()
+                self._has_doubts = False
+            while (row := await self._store.take_next()) is not None:
+                self._has_doubts = True
+                await self._deliver(row)
+                self._has_doubts = False
+        except Retryable:
+            self._news.set()
+            raise
+        await self._wait()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(LOOK_EVERY_S):
+                await self._news.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._news.clear()
+
+    async def _deliver(self, row: Outgoing) -> None:
+        """One row to its end.
+
+        `Unsent` puts it back; `InDoubt` leaves it in `sending` to be looked for.
+        """
+        try:
+            message_id = await self._send(row)
+        except Unsent as error:
+            self._pacer.pause(error.after_s, now=asyncio.get_running_loop().time())
+            await self._store.put_back(row, str(error))
+            raise
+        except Refused as error:
+            await self._refused(row, error)
+        else:
+            await self._sent(row, message_id)
+
+    async def _sent(self, row: Outgoing, message_id: int) -> None:
+        await self._store.mark_sent(row, message_id)
+        self.on_sent(row, message_id)
+
+    async def _send(self, row: Outgoing) -> int:
+        """The call itself; returns the id of the message that now shows the payload."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._pacer.wait_s(row.chat_id, now=loop.time()))
+        self._pacer.take(row.chat_id, now=loop.time())
+        if row.method == "file":
+            return await self._send_file(row)
+        payload = TextPayload.model_validate(row.payload)
+        if row.method == "edit" and row.edit_message_id is not None:
+            fields = edit_call(payload, row.chat_id, row.edit_message_id)
+            await self._api.call("editMessageText", **fields)
+            return row.edit_message_id
+        return _id_of(await self._api.call("sendMessage", **text_call(payload, row.chat_id)))
+
+    async def _send_file(self, row: Outgoing) -> int:
+        payload = FilePayload.model_validate(row.payload)
+        content = await asyncio.to_thread(_content, payload)
+        document = InputFile(content, filename=payload.filename)
+        fields = {**file_call(payload, row.chat_id), "document": document}
+        return _id_of(await self._api.call("sendDocument", timeout_s=UPLOAD_WITHIN_S, **fields))
+
+    async def _refused(self, row: Outgoing, error: Refused) -> None:
+        method: Method = row.method
+        has_entities = bool(row.payload.get("entities"))
+        match remedy(
+            str(error), method=method, has_entities=has_entities, is_blocked=error.is_blocked
+        ):
+            case "gone":
+                await self._sent(row, row.edit_message_id or 0)
+            case "as_new":
+                await self._deliver(row.as_new_message())
+            case "plain":
+                log.warning("formatting refused, sent without: %s", error)
+                await self._deliver(row.without_formatting())
+            case "wait":
+                await self._store.put_back(row, str(error))
+                raise Unsent(f"the owner cannot be reached: {error}", BLOCKED_PAUSE_S)
+            case "give_up":
+                log.error("telegram refused a message: %s", error, extra={"row": row.id})
+                await self._store.mark_failed(row, str(error))
+
+    # --- sends whose answer was lost ---
+
+    async def _settle_doubts(self) -> None:
+        for row in await self._store.in_doubt():
+            found = await self._look_for(row)
+            if found is not None:
+                log.info("a message in doubt had arrived", extra={"row": row.id})
+                await self._sent(row, found)
+            else:
+                await self._store.put_back(row, "in doubt, not found")
+
+    async def _look_for(self, row: Outgoing) -> int | None:
+        """The id under which the row arrived, or None.
+
+        Edits need no look: repeating one is harmless.
+        """
+        if row.method == "edit" and row.edit_message_id is not None:
+            return None
+        known = await self._store.known_message_ids(row.chat_id, row.after_id)
+        for candidate in candidates(row.after_id, known):
+            if read_probe(await self._probe(row, candidate)) == "arrived":
+                return candidate
+        return None
+
+    async def _probe(self, row: Outgoing, candidate: int) -> str | None:
+        """Telegram's refusal of an edit that would change nothing, or None when it took it."""
+        try:
+            if row.method == "file":
+                payload = FilePayload.model_validate(row.payload)
+                fields: dict[str, Any] = {
+                    **file_call(payload, row.chat_id), "reply_parameters": None,
+                    "message_id": candidate,
+                }  # fmt: skip
+                await self._api.call("editMessageCaption", **fields)
+            else:
+                text = TextPayload.model_validate(row.payload)
+                fields = edit_call(text, row.chat_id, candidate)
+                await self._api.call("editMessageText", **fields)
+        except Refused as error:
+            return str(error)
+        return None
+
+
+def _content(payload: FilePayload) -> bytes:
+    if payload.path is not None:
+        return Path(payload.path).read_bytes()
+    return base64.b64decode(payload.content or "")
+
+
+def _id_of(message: object) -> int:
+    """The id in an answer; an answer without one leaves the send in doubt."""
+    message_id = message.get("message_id") if isinstance(message, dict) else None
+    if not isinstance(message_id, int):
+        raise InDoubt("Telegram's answer holds no message id")
+    return message_id

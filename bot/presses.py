@@ -1,0 +1,95 @@
+"""Pressed buttons. The data names what to do; what it means stands in Postgres, not in the button.
+
+c:12     cancel task 12          c:all    cancel everything
+s        refresh /status         a:0      the first choice of a question
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from bot.delivery import edit_call, text_payload
+from coordinator.store import NewMessage
+from core.errors import AgentAIError
+
+if TYPE_CHECKING:
+    from bot.commands import Commands
+    from bot.outbox_store import OutboxStore
+    from bot.route import Route
+    from bot.telegram_api import TelegramApi
+    from bot.updates import Press
+    from coordinator.store import Conversation
+
+log = logging.getLogger(__name__)
+
+TOO_OLD = "This button is too old."
+
+
+class Presses:
+    """Handles a press in its update's transaction; the answer to Telegram follows the commit."""
+
+    def __init__(
+        self, *, commands: Commands, store: OutboxStore, conversation: Conversation,
+        api: TelegramApi,
+    ) -> None:  # fmt: skip
+        self._commands = commands
+        self._store = store
+        self._conversation = conversation
+        self._api = api
+
+    async def handle(self, route: Route, press: Press) -> None:
+        """Does what the button says; every press is answered, so that it stops spinning."""
+        kind, _, what = press.data.partition(":")
+        match kind:
+            case "c" if what == "all":
+                text = await self._commands.cancel_all(route)
+            case "c" if what.isdecimal() and len(what) < 10:
+                text = await self._commands.cancel(route, int(what))
+            case "s":
+                text = ""
+                route.later.append(lambda: self._refresh(press))
+            case "a" if what.isdecimal() and len(what) < 4:
+                text = await self._choose(route, press, int(what))
+            case _:
+                text = TOO_OLD
+        route.later.append(lambda: self._answer(press, text))
+
+    async def _choose(self, route: Route, press: Press, choice: int) -> str:
+        """Takes the owner's choice as their message, once."""
+        chat_id = press.sender.chat_id
+        if press.message_id is None:
+            return TOO_OLD
+        shown = await self._store.shown(route.session, chat_id, press.message_id)
+        choices = shown.payload.get("choices", []) if shown else []
+        if shown is None or choice >= len(choices):
+            return TOO_OLD
+        if await self._store.choose(route.session, shown.id, choice) is None:
+            return "You have already answered."
+        text = str(choices[choice])
+        await self._conversation.add(route.session, NewMessage(chat_id=chat_id, text=text))
+        route.lanes.add(chat_id)
+        message_id = press.message_id
+        route.later.append(lambda: self._remove_keys(chat_id, message_id))
+        return text[:190]
+
+    async def _answer(self, press: Press, text: str) -> None:
+        await self._try(
+            "answerCallbackQuery", callback_query_id=press.callback_id, text=text[:190] or None
+        )
+
+    async def _refresh(self, press: Press) -> None:
+        card = await self._commands.status()
+        payload = text_payload(card.piece, keys=card.keys)
+        fields = edit_call(payload, press.sender.chat_id, press.message_id)
+        await self._try("editMessageText", **fields)
+
+    async def _remove_keys(self, chat_id: int, message_id: int) -> None:
+        await self._try("editMessageReplyMarkup", chat_id=chat_id, message_id=message_id)
+
+    async def _try(self, method: str, **fields: Any) -> None:  # noqa: ANN401 - JSON of the Bot API
+        """A call whose failure costs the owner nothing: the button only spins a little longer."""
+        try:
+            await self._api.call(method, **fields)
+        except AgentAIError as error:
+            log.info("%s failed: %s", method, error)

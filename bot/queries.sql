@@ -1,0 +1,116 @@
+-- name: keep_updates
+insert into inbox (update_id, payload)
+select * from unnest($1::bigint[], $2::text[])
+on conflict (update_id) do nothing
+
+-- name: waiting_updates
+select update_id, payload from inbox where handled_at is null order by update_id limit $1
+
+-- name: mark_handled
+update inbox set handled_at = clock_timestamp(), error = $2 where update_id = $1 and handled_at is null
+returning update_id
+
+-- name: prune_inbox
+delete from inbox where handled_at < clock_timestamp() - interval '30 days'
+
+-- name: get_fact
+select value from instance where name = $1
+
+-- name: set_fact
+insert into instance (name, value) values ($1, $2)
+on conflict (name) do update set value = excluded.value
+
+-- name: add_fact
+insert into instance (name, value) values ($1, $2) on conflict (name) do nothing returning name
+
+-- name: delete_fact
+delete from instance where name = $1
+
+-- name: enqueue
+insert into outbox (chat_id, key, method, payload, edit_of, task_no)
+values ($1, $2, $3, $4, $5, $6)
+on conflict (key) do nothing
+returning id
+
+-- name: find_by_key
+select id, state, message_id from outbox where key = $1
+
+-- name: sent_by_key
+select chat_id, message_id from outbox where key = $1 and state = 'sent' and message_id is not null
+
+-- name: replace_queued
+update outbox set payload = $2 where id = $1 and state = 'queued' and attempts = 0 returning id
+
+-- name: take_next
+update outbox
+set state = 'sending', attempts = attempts + 1, after_id = $1
+where id = (select id from outbox where state = 'queued' order by id limit 1)
+returning id, chat_id, method, payload, edit_of, task_no, attempts, after_id,
+          (select message_id from outbox o where o.id = outbox.edit_of) as edit_message_id
+
+-- name: in_doubt
+select id, chat_id, method, payload, edit_of, task_no, attempts, after_id,
+       (select message_id from outbox o where o.id = outbox.edit_of) as edit_message_id
+from outbox where state = 'sending' order by id
+
+-- name: mark_sent
+update outbox set state = 'sent', message_id = $2, sent_at = clock_timestamp(), error = null where id = $1
+
+-- name: mark_queued
+update outbox set state = 'queued', error = $2 where id = $1 and state = 'sending'
+
+-- name: mark_failed
+update outbox set state = 'failed', error = $2 where id = $1 and state = 'sending'
+
+-- name: known_message_ids
+select message_id as id from outbox where chat_id = $1 and message_id > $2
+union
+select telegram_id from messages where chat_id = $1 and telegram_id > $2
+
+-- name: newest_message_id
+select greatest(
+    coalesce((select max(message_id) from outbox), 0),
+    coalesce((select max(telegram_id) from messages), 0),
+    coalesce((select (value #>> '{}')::bigint from instance where name = 'newest_message_id'), 0)
+)
+
+-- name: of_message
+select id, task_no, payload, key from outbox
+where chat_id = $1 and message_id = $2 and edit_of is null order by id limit 1
+
+-- name: choose
+update outbox set payload = payload || jsonb_build_object('chosen', $2::int)
+where id = $1 and not payload ? 'chosen'
+returning payload, chat_id
+
+-- name: card_rows
+select task_no, message_id from outbox
+where key = any($1::text[]) and state = 'sent' and message_id is not null
+
+-- name: unfinished_cards
+select no from tasks
+where state in ('queued', 'running', 'waiting')
+   or (ended_at > clock_timestamp() - interval '1 day' and card_shown is distinct from 'gone'
+       and coalesce(card_shown, '') not like state || ':%')
+order by no
+
+-- name: add_file
+insert into files (chat_id, telegram_id, file_id, name, mime, size, error)
+values ($1, $2, $3, $4, $5, $6, $7)
+on conflict (chat_id, telegram_id, file_id) do update set name = excluded.name
+returning id
+
+-- name: files_to_fetch
+select id, chat_id, file_id, name, size from files where path is null and error is null order by id limit 5
+
+-- name: file_fetched
+update files set path = $2, size = $3 where id = $1
+
+-- name: file_failed
+update files set error = $2 where id = $1
+
+-- name: files_of_message
+select id, name, path, error from files where chat_id = $1 and telegram_id = $2 order by id
+
+-- name: spent
+select coalesce(sum(cost_usd), 0) as today from usage where at > date_trunc('day', clock_timestamp())

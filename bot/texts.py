@@ -1,0 +1,50 @@
+"""The bot's own longer texts, and the command menu."""
+
+from __future__ import annotations
+
+COMMANDS: tuple[tuple[str, str], ...] = (
+    ("status", "What is running, with buttons to cancel"),
+    ("cancel", "Stop a task: /cancel 3, or /cancel all"),
+    ("run", "Run a shell command in a fresh container"),
+    ("task", "Start a task: /task and what to do"),
+    ("new", "Begin a new conversation"),
+    ("config", "See and change settings"),
+    ("help", "What I can do"),
+)
+
+WELCOME = r"""**Hello. I work for you, and only for you.**
+
+Write what you need. I answer at once; longer work runs as a task in a container of its own, and the
+result comes \ back here. You can go on chatting meanwhile.
+
+/status shows what is running, /help what else I can do."""
+
+HELP = r"""**What I can do**
+
+Write to me as you would to a person. What needs a computer becomes a task with a number, such as
+#12: it runs in a \ fresh container that is thrown away afterwards.
+
+• Reply to a message of a task to tell it something.
+• Edit your message to correct what you asked for.
+• Send me a document, and say what to do with it.
+
+{commands}"""
+
+TASK_NEEDS_MODEL = (
+    "/task needs a model, and none is set up yet.\n"
+    "Add a key: /config model.api_key KEY\n"
+    "Without a model, /run COMMAND runs a shell command."
+)
+TASK_USAGE = "Say what to do: /task compare the two files I sent"
+RUN_USAGE = "Say what to run: /run python3 --version"
+NEW_TALK = "A new conversation. I remember nothing of the last one; running tasks go on."
+FILE_TOO_BIG = (
+    "{name} is {size} MB. Bots can receive files of up to 20 MB. "
+    "Please send a smaller one, or split it."
+)
+NO_HOST = "No executor is running, so tasks wait. `agentai doctor` on the server says why."
+
+
+def help_text() -> str:
+    """The answer to /help."""
+    return HELP.format(commands="\n".join(f"/{name} · {what}" for name, what in COMMANDS))

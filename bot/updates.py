@@ -1,0 +1,235 @@
+"""What Telegram delivers, as typed values. Pure.
+
+Everything here comes from outside: a malformed update raises `MalformedUpdate` with one line saying
+what is wrong, and kinds that the bot does not know become `Other`. Field names follow the Bot API.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import AgentAIError
+
+Id = Annotated[int, Field(gt=-(2**53), lt=2**53)]
+
+
+class MalformedUpdate(AgentAIError):  # noqa: N818 - named for what it is
+    """An update that is not what the Bot API promises."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _User(_Part):
+    id: Id
+    is_bot: bool = False
+    first_name: str = ""
+
+
+class _Chat(_Part):
+    id: Id
+    type: str
+
+
+class _File(_Part):
+    file_id: str
+    file_name: str | None = None
+    mime_type: str | None = None
+    file_size: Annotated[int, Field(ge=0)] = 0
+
+
+class _Ref(_Part):
+    message_id: Id
+
+
+class _Message(_Part):
+    message_id: Id
+    chat: _Chat
+    from_: Annotated[_User | None, Field(alias="from")] = None
+    text: str | None = None
+    caption: str | None = None
+    media_group_id: str | None = None
+    reply_to_message: _Ref | None = None
+    document: _File | None = None
+    photo: list[_File] | None = None
+    voice: _File | None = None
+    audio: _File | None = None
+    video: _File | None = None
+
+
+class _Callback(_Part):
+    id: str
+    from_: Annotated[_User, Field(alias="from")]
+    data: str | None = None
+    message: _Message | None = None
+
+
+class _Update(_Part):
+    update_id: Id
+    message: _Message | None = None
+    edited_message: _Message | None = None
+    callback_query: _Callback | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sender:
+    """Who and where; the gate looks at nothing else."""
+
+    user_id: int
+    chat_id: int
+    is_private: bool
+    is_bot: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SentFile:
+    """A file in a message. `size` is bytes; 0 when Telegram does not say."""
+
+    file_id: str
+    name: str
+    mime: str | None
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """A message, new or edited; `text` is the caption when it carries a file."""
+
+    update_id: int
+    sender: Sender
+    message_id: int
+    text: str
+    reply_to: int | None
+    album: str | None
+    file: SentFile | None
+    is_edit: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Press:
+    """A pressed button."""
+
+    update_id: int
+    sender: Sender
+    callback_id: str
+    data: str
+    message_id: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Other:
+    """Anything the bot has no use for: reactions, channel posts, polls …"""
+
+    update_id: int
+
+
+Update = Message | Press | Other
+
+
+def read_update(payload: str) -> Update:
+    """One update from its JSON text."""
+    try:
+        raw = _Update.model_validate_json(payload)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "update"
+        raise MalformedUpdate(f"{where}: {first['msg']}") from None
+    if raw.callback_query is not None:
+        return _press(raw.update_id, raw.callback_query)
+    message = raw.message or raw.edited_message
+    if message is None or message.from_ is None:
+        return Other(update_id=raw.update_id)
+    return _message(raw.update_id, message, message.from_, is_edit=raw.message is None)
+
+
+def _message(update_id: int, message: _Message, user: _User, *, is_edit: bool) -> Message:
+    reply = message.reply_to_message
+    return Message(
+        update_id=update_id,
+        sender=_sender(user, message.chat),
+        message_id=message.message_id,
+        text=(message.text or message.caption or "").strip(),
+        reply_to=reply.message_id if reply else None,
+        album=message.media_group_id,
+        file=_file(message),
+        is_edit=is_edit,
+    )
+
+
+def _press(update_id: int, callback: _Callback) -> Press | Other:
+    if callback.message is None:
+        return Other(update_id=update_id)
+    return Press(
+        update_id=update_id,
+        sender=_sender(callback.from_, callback.message.chat),
+        callback_id=callback.id,
+        data=callback.data or "",
+        message_id=callback.message.message_id,
+    )
+
+
+def _sender(user: _User, chat: _Chat) -> Sender:
+    return Sender(
+        user_id=user.id, chat_id=chat.id, is_private=chat.type == "private", is_bot=user.is_bot
+    )
+
+
+_KINDS: tuple[tuple[Literal["document", "video", "audio", "voice"], str], ...] = (
+    ("document", "file.bin"),
+    ("video", "video.mp4"),
+    ("audio", "audio.mp3"),
+    ("voice", "voice.ogg"),
+)
+
+
+def _file(message: _Message) -> SentFile | None:
+    if message.photo:
+        best = max(message.photo, key=lambda size: size.file_size)
+        name = f"photo-{message.message_id}.jpg"
+        return SentFile(file_id=best.file_id, name=name, mime="image/jpeg", size=best.file_size)
+    for kind, default in _KINDS:
+        sent: _File | None = getattr(message, kind)
+        if sent is not None:
+            return SentFile(
+                file_id=sent.file_id, name=safe_name(sent.file_name or default),
+                mime=sent.mime_type, size=sent.file_size,
+            )  # fmt: skip
+    return None
+
+
+def safe_name(name: str) -> str:
+    """A file name without folders, control characters or leading dots; at most 100 characters."""
+    kept = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in name)
+    kept = kept.strip().lstrip(".") or "file"
+    stem, dot, ending = kept.rpartition(".")
+    if len(kept) <= 100 or not dot or len(ending) > 10:
+        return kept[:100]
+    return f"{stem[: 99 - len(ending)]}.{ending}"
+
+
+def split_command(text: str) -> tuple[str, str] | None:
+    """Splits `/run@my_bot ls -l` into ("run", "ls -l"); gives None when it is no command."""
+    if not text.startswith("/"):
+        return None
+    head, rest = [*text[1:].split(maxsplit=1), "", ""][:2]
+    name = head.partition("@")[0].lower()
+    return (name, rest.strip()) if name.isidentifier() and name.isascii() else None
+
+
+def update_ids(raw: list[object]) -> list[tuple[int, str]]:
+    """The ids and JSON texts of a getUpdates answer; entries without a usable id are left out."""
+    found = []
+    for entry in raw:
+        update_id = entry.get("update_id") if isinstance(entry, dict) else None
+        if (
+            isinstance(update_id, int)
+            and not isinstance(update_id, bool)
+            and abs(update_id) < 2**62
+        ):
+            found.append((update_id, json.dumps(entry)))
+    return found
