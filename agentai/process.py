@@ -32,8 +32,8 @@ class Account:
 class Command:
     """A program to run, complete: it inherits no variable and no open file of ours.
 
-    `account` None keeps our own. `death_signal` is what the kernel sends the child when we die
-    without a word.
+    `account` None keeps our own, `umask` -1 too. `death_signal` is what the kernel sends the child
+    when we die without a word.
     """
 
     argv: tuple[str, ...]
@@ -41,7 +41,7 @@ class Command:
     cwd: Path
     account: Account | None = None
     death_signal: signal.Signals = signal.SIGKILL
-    umask: int = 0o077
+    umask: int = -1
 
 
 def start(

@@ -151,8 +151,7 @@ class Postgres:
             "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
             "--text-search-config=simple", "--wal-segsize=4",
         )  # fmt: skip
-        passwords = self._new_passwords()
-        script = _first_statements(passwords)
+        script = _first_statements(self._passwords())
         self._run_in(
             fresh, maker, "postgres", "--single", "-j", "-D", SELF, "template1", text=script
         )
@@ -186,13 +185,16 @@ class Postgres:
     def _password_file(self) -> Path:
         return self._folder / "passwords.json"
 
-    def _new_passwords(self) -> Passwords:
-        made = Passwords(superuser=secrets.token_hex(24), application=secrets.token_hex(24))
-        content = {"superuser": made.superuser, "application": made.application}
-        write_private(self._password_file, json.dumps(content))
-        return made
-
     def _passwords(self) -> Passwords:
+        """Reads the passwords; makes them first where there is no cluster yet."""
+        if not self._password_file.exists():
+            if self._data.exists():
+                raise UserFacing(
+                    f"{self._password_file} is missing.", "Bring it back from a backup."
+                )
+            private_folder(self._folder)
+            made = {name: secrets.token_hex(24) for name in ("superuser", "application")}
+            write_private(self._password_file, json.dumps(made))
         content = json.loads(self._password_file.read_text(encoding="utf-8"))
         return Passwords(superuser=content["superuser"], application=content["application"])
 
@@ -208,6 +210,7 @@ class Postgres:
             env=_ENVIRONMENT,
             cwd=self._data,
             account=self._account,
+            umask=0o077,
             death_signal=signal.SIGINT,
         )
 

@@ -73,6 +73,7 @@ class Valkey:
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
             cwd=self._folder,
             account=self._account,
+            umask=0o077,
         )
 
     @property

@@ -1,0 +1,61 @@
+"""The parts' log files, kept small, and which of their lines an operator should see at once."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LARGEST_BYTES = 5 * 2**20
+_SHOWN = re.compile(r"\b(WARNING|ERROR|CRITICAL|FATAL|PANIC)\b|^Traceback")
+_LOOK_AT = 120
+
+
+def is_worth_showing(line: str) -> bool:
+    """Whether a log line is a warning or worse. The word must stand where a log format puts it."""
+    return bool(_SHOWN.search(line[:_LOOK_AT]))
+
+
+class LogFile:
+    """Appends to one file; at `LARGEST_BYTES` the file becomes `.1` and a new one begins."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = self._open()
+        self._rest = b""
+        self.last_line = ""
+
+    def _open(self) -> int:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        return os.open(self._path, flags, 0o600)
+
+    def write(self, data: bytes) -> tuple[str, ...]:
+        """Appends `data`; returns the lines now complete that are worth showing."""
+        try:
+            if os.fstat(self._descriptor).st_size > LARGEST_BYTES:
+                self._rotate()
+            os.write(self._descriptor, data)
+        except OSError:  # a full disk must not take the supervisor down with it
+            pass
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self._rest = self._rest[-LARGEST_BYTES // 64 :]
+        texts = [line.decode("utf-8", "replace").rstrip() for line in lines]
+        self.last_line = next((text for text in reversed(texts) if text), self.last_line)
+        return tuple(text for text in texts if is_worth_showing(text))
+
+    def finish(self) -> None:
+        """Counts an unfinished last line as complete: its writer has ended."""
+        if self._rest:
+            self.write(b"\n")
+
+    def _rotate(self) -> None:
+        os.close(self._descriptor)
+        self._path.replace(self._path.with_suffix(".log.1"))
+        self._descriptor = self._open()
+
+    def close(self) -> None:
+        """Closes the file."""
+        os.close(self._descriptor)

@@ -1,0 +1,155 @@
+"""`agentai up`: everything on this machine, in the foreground.
+
+Brings its own Postgres and Valkey where `DATABASE_URL` and `REDIS_URL` are not set, its own secret
+key, and the playground where there is no bot token. All parts start at once and wait for each other
+by themselves. Only the standard library is imported here; settings are checked by the parts, which
+end with code 2.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentai.embedded.places import remove_socket_folder
+from agentai.embedded.postgres import Postgres
+from agentai.embedded.valkey import Valkey
+from agentai.instance import Instance, Running
+from agentai.part import Part
+from agentai.process import Command
+from agentai.report import StartReport, State, heading
+from agentai.supervisor import Supervisor
+from core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+LOOPBACK = "127.0.0.1"
+
+
+class Terminal:
+    """Prints: the report on standard output, warnings on standard error."""
+
+    def __init__(self) -> None:
+        self._report = StartReport()
+
+    def warn(self, text: str) -> None:
+        """Prints something an operator should know."""
+        print(text, file=sys.stderr, flush=True)
+
+    def changed(self, states: Sequence[State]) -> None:
+        """Prints what is new."""
+        for line in self._report.lines(states):
+            print(line, flush=True)
+
+
+def main(argv: list[str]) -> int:
+    """Runs until a signal; returns 0, or 2 when a part refused a setting."""
+    del argv
+    instance = Instance.from_environment()
+    instance.hold()
+    print(heading(instance.home), flush=True)
+    environment, parts = plan(instance, os.environ)
+    instance.announce(_running(environment))
+    try:
+        return Supervisor(parts, logs=instance.logs, listener=Terminal()).run()
+    finally:
+        instance.withdraw()
+        remove_socket_folder(instance.home)
+
+
+def plan(instance: Instance, given: Mapping[str, str]) -> tuple[dict[str, str], list[Part]]:
+    """The environment of our own parts, and all parts in the order of their start."""
+    environment = {name: value for name, value in given.items() if value}
+    environment["AGENTAI_HOME"] = str(instance.home)
+    environment.setdefault("AGENTAI_SECRET_KEY", instance.secret_key())
+    servers = _servers(instance, environment)
+    local_telegram = (
+        "TELEGRAM_BOT_TOKEN" not in environment and "TELEGRAM_API_URL" not in environment
+    )
+    if local_telegram:
+        _use_playground(instance, environment)
+    own = [
+        _own_part("serve", environment, stop_rank=0, stop_s=4),
+        _own_part("executor", environment, stop_rank=1, stop_s=3),
+    ]
+    if local_telegram:
+        own.append(_own_part("playground", environment, stop_rank=2, stop_s=1))
+    return environment, [*own, *servers]
+
+
+def _servers(instance: Instance, environment: dict[str, str]) -> list[Part]:
+    """The embedded servers that are needed; their addresses go into `environment`."""
+    servers: list[Part] = []
+    if "REDIS_URL" not in environment:
+        valkey = Valkey(instance.home)
+        environment["REDIS_URL"] = valkey.url
+        servers.append(_server_part("valkey", valkey, text=f"own, {valkey.socket}", stop_s=1))
+    if "DATABASE_URL" not in environment:
+        postgres = Postgres(instance.home)
+        environment["DATABASE_URL"] = postgres.dsn
+        servers.append(_server_part("postgres", postgres, text=f"own, {postgres.socket}", stop_s=3))
+    return servers
+
+
+def _server_part(name: str, server: Postgres | Valkey, *, text: str, stop_s: float) -> Part:
+    def prepare() -> Command:
+        server.prepare()
+        return server.command
+
+    return Part(
+        name=name, prepare=prepare, beats=False, stop_rank=3, stop_s=stop_s, text=text,
+        stop_signal=signal.SIGINT,
+    )  # fmt: skip
+
+
+def _own_part(name: str, environment: Mapping[str, str], *, stop_rank: int, stop_s: float) -> Part:
+    command = Command(
+        argv=(sys.executable, "-m", "agentai.cli", name), env=dict(environment), cwd=Path.cwd()
+    )
+    return Part(name=name, prepare=_always(command), beats=True, stop_rank=stop_rank, stop_s=stop_s)
+
+
+def _always(command: Command) -> Callable[[], Command]:
+    return lambda: command
+
+
+def _use_playground(instance: Instance, environment: dict[str, str]) -> None:
+    """Points the bot at the playground, on a loopback port that stays the same when it can."""
+    asked = environment.get("PLAYGROUND_PORT", "0")
+    if not asked.isdecimal() or int(asked) > 65535:
+        raise ConfigError("PLAYGROUND_PORT", "must be a number from 0 to 65535")
+    port = int(asked) or _free_port(instance.home / "playground.port")
+    environment["PLAYGROUND_PORT"] = str(port)
+    environment["TELEGRAM_API_URL"] = f"http://{LOOPBACK}:{port}"
+    environment["TELEGRAM_BOT_TOKEN"] = instance.playground_token()
+
+
+def _free_port(memory: Path) -> int:
+    """A port nobody listens on: the one used last time, or a new one."""
+    last = memory.read_text(encoding="ascii").strip() if memory.exists() else "0"
+    for port in (int(last) if last.isdigit() else 0, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            found = int(probe.getsockname()[1])
+            memory.write_text(str(found), encoding="ascii")
+            return found
+    raise OSError("no free port on the loopback address")
+
+
+def _running(environment: Mapping[str, str]) -> Running:
+    return Running(
+        pid=os.getpid(),
+        database_url=environment["DATABASE_URL"],
+        redis_url=environment["REDIS_URL"],
+        telegram_api_url=environment.get("TELEGRAM_API_URL"),
+        telegram_bot_token=environment.get("TELEGRAM_BOT_TOKEN"),
+    )

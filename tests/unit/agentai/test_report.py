@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from agentai.report import StartReport, State
+
+
+def state(name: str, *, ready: bool, text: str = "", sayings: tuple[str, ...] = ()) -> State:
+    return State(name=name, is_ready=ready, text=text, sayings=sayings)
+
+
+def test_each_part_is_told_once_when_it_is_ready() -> None:
+    report = StartReport()
+    assert report.lines([state("serve", ready=False), state("postgres", ready=True)]) == (
+        "  postgres    runs",
+    )
+    both = [state("serve", ready=True, text="polls as @a"), state("postgres", ready=True)]
+    assert report.lines(both) == ("  serve       polls as @a", "ready")
+    assert report.lines(both) == ()
+
+
+def test_a_saying_comes_before_ready_and_only_once() -> None:
+    report = StartReport()
+    states = [state("serve", ready=True, sayings=("Chat: x",))]
+    assert report.lines(states) == ("  serve       runs", "Chat: x", "ready")
+    states = [state("serve", ready=False, sayings=("Chat: x", "Chat: y"))]
+    assert report.lines(states) == ("Chat: y",)
