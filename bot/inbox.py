@@ -31,7 +31,10 @@ log = logging.getLogger(__name__)
 SQL = load_queries(__package__ or "bot")
 
 WATCHDOG_S = 120.0
-CONFLICT_TEXT = "Another program receives this bot's messages (409). Stop it, or make a new token with @BotFather."
+CONFLICT_TEXT = (
+    "Another program receives this bot's messages (409). "
+    "Stop it, or make a new token with @BotFather."
+)
 
 
 class InboxStore:

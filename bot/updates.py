@@ -123,7 +123,7 @@ class Press:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Other:
-    """Anything the bot has no use for: reactions, channel posts, polls …"""
+    """Anything the bot has no use for, such as reactions and channel posts."""
 
     update_id: int
 
@@ -213,7 +213,7 @@ def safe_name(name: str) -> str:
 
 
 def split_command(text: str) -> tuple[str, str] | None:
-    """Splits `/run@my_bot ls -l` into ("run", "ls -l"); gives None when it is no command."""
+    """Splits a command such as `/run ls -l` into name and rest; None when it is none."""
     if not text.startswith("/"):
         return None
     head, rest = [*text[1:].split(maxsplit=1), "", ""][:2]

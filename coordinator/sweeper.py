@@ -1,4 +1,4 @@
-"""Looks after tasks that nobody else does: announces queued ones again, ends those whose host is gone."""
+"""Looks after tasks that nobody else does: queued ones, and those whose host is gone."""
 
 from __future__ import annotations
 
