@@ -32,14 +32,14 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
-def _database(value: str) -> str:
-    if urlsplit(value).scheme not in {"postgres", "postgresql"}:
+def _database(value: SecretStr) -> SecretStr:
+    if urlsplit(value.get_secret_value()).scheme not in {"postgres", "postgresql"}:
         raise ValueError("must begin with postgresql://")
     return value
 
 
-def _redis(value: str) -> str:
-    if urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
+def _redis(value: SecretStr) -> SecretStr:
+    if urlsplit(value.get_secret_value()).scheme not in {"redis", "rediss", "unix"}:
         raise ValueError("must begin with redis://, rediss:// or unix://")
     return value
 
@@ -63,8 +63,8 @@ class EnvSettings(BaseSettings):
     agentai_secret_key: SecretStr | None = None
     agentai_home: Path = Path(".agentai")
     agentai_owner_id: Annotated[int, Field(gt=0, lt=2**52)] | None = None
-    database_url: Annotated[str, Field(repr=False), AfterValidator(_database)] | None = None
-    redis_url: Annotated[str, Field(repr=False), AfterValidator(_redis)] | None = None
+    database_url: Annotated[SecretStr, AfterValidator(_database)] | None = None
+    redis_url: Annotated[SecretStr, AfterValidator(_redis)] | None = None
     openrouter_api_key: SecretStr | None = None
     model_base_url: WebAddress | None = None
     model_api_key: SecretStr | None = None
@@ -87,13 +87,13 @@ class EnvSettings(BaseSettings):
         """The database's address, or a `ConfigError`."""
         if self.database_url is None:
             raise ConfigError("DATABASE_URL", "is missing; `agentai up` brings its own Postgres")
-        return self.database_url
+        return self.database_url.get_secret_value()
 
     def need_redis(self) -> str:
         """The Redis address, or a `ConfigError`."""
         if self.redis_url is None:
             raise ConfigError("REDIS_URL", "is missing; `agentai up` brings its own Valkey")
-        return self.redis_url
+        return self.redis_url.get_secret_value()
 
     def need_secret_key(self) -> str:
         """The key that seals stored secrets, or a `ConfigError`."""

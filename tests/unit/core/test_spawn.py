@@ -1,0 +1,71 @@
+"""Background work."""
+
+import asyncio
+import logging
+
+import pytest
+
+from core.errors import Retryable
+from core.spawn import Spawner, forever, held
+
+
+async def test_closing_cancels_and_waits() -> None:
+    spawner, ended = Spawner(), asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    task = spawner.spawn(work(), name="work")
+    await asyncio.sleep(0)
+    await spawner.close()
+    assert ended.is_set()
+    assert task.cancelled()
+
+
+async def test_a_failure_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
+    spawner = Spawner()
+
+    async def work() -> None:
+        raise ValueError("broken")
+
+    task = spawner.spawn(work(), name="work")
+    await asyncio.wait({task})
+    await asyncio.sleep(0)
+    assert [r.message for r in caplog.records] == ["background work failed"]
+
+
+async def test_a_lane_goes_on_after_every_kind_of_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    failures = [Retryable("away", 0.0), Retryable("away", 0.0)]
+    done = asyncio.Event()
+
+    async def step() -> None:
+        if failures:
+            raise failures.pop()
+        done.set()
+        await asyncio.Event().wait()
+
+    async with held(forever(step, name="lane"), name="lane"):
+        async with asyncio.timeout(5):
+            await done.wait()
+    assert not failures
+
+
+async def test_held_work_ends_with_the_block() -> None:
+    async with held(asyncio.Event().wait(), name="waits") as task:
+        assert not task.done()
+    assert task.cancelled()
+
+
+async def test_a_failure_of_held_work_shows_when_it_is_awaited() -> None:
+    async def work() -> None:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        async with held(work(), name="fails") as task:
+            await task
