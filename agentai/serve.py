@@ -30,7 +30,6 @@ from bot.presses import Presses
 from bot.route import After
 from bot.telegram_api import TelegramApi
 from bot.voice import TelegramVoice
-from bot.webhook import Webhook
 from coordinator.actions import Actions
 from coordinator.lane import Lanes
 from coordinator.model import ModelCaller
@@ -168,6 +167,8 @@ class Service:
                 await asyncio.sleep(error.after_s)
 
     async def _receive_by_webhook(self, url: str, beat: Beat) -> None:
+        from bot.webhook import Webhook  # brings a web server: 10 MB that polling does not need
+
         hook = Webhook(
             api=self.api, store=self.inbox, conceal=self.conceal, on_kept=self.dispatcher.wake,
             url=url,

@@ -107,21 +107,27 @@ class Commands:
             return
         numbers = _to_cancel(wanted, live)
         words = [await self.cancel(route, no) for no in numbers]
-        await route.say(self._store, chat_id, "\n".join(words))
+        if text := "\n".join(w for w in words if w):
+            await route.say(self._store, chat_id, text)
 
     async def cancel(self, route: Route, no: int) -> str:
-        """Cancels one task; says in one sentence what happened."""
+        """Cancels one task; says in one sentence what happens.
+
+        Empty when it had not started: its end is then reported at once.
+        """
         state = await self._tasks.request_cancel(route.session, no)
         route.has_control = True
         if state is None:
             return f"#{no} had already ended."
-        return f"#{no} is cancelled." if state is TaskState.CANCELLED else f"Stopping #{no}."
+        return "" if state is TaskState.CANCELLED else f"Stopping #{no}."
 
     async def cancel_all(self, route: Route) -> str:
         """Cancels everything that is queued or runs."""
         live = await self._tasks.live()
+        if not live:
+            return "Nothing is running."
         words = [await self.cancel(route, task.no) for task in live]
-        return "\n".join(words) or "Nothing is running."
+        return "\n".join(w for w in words if w)
 
     # --- tasks ---
 

@@ -35,7 +35,7 @@ from bot.delivery import (
     remedy,
     text_call,
 )
-from bot.telegram_api import InDoubt, Refused, Unsent
+from bot.telegram_api import Flooded, InDoubt, Refused, Unsent
 from core.errors import Retryable
 
 if TYPE_CHECKING:
@@ -106,7 +106,9 @@ class Outbox:
         try:
             message_id = await self._send(row)
         except Unsent as error:
-            self._pacer.pause(error.after_s, now=asyncio.get_running_loop().time())
+            if isinstance(error, Flooded):
+                now = asyncio.get_running_loop().time()
+                self._pacer.pause(row.chat_id, error.after_s, now=now)
             await self._store.put_back(row, str(error))
             raise
         except Refused as error:

@@ -41,6 +41,10 @@ class Unsent(Retryable):
     """The call had no effect."""
 
 
+class Flooded(Unsent):
+    """Telegram asked to wait; the call had no effect."""
+
+
 class InDoubt(Retryable):
     """Nobody knows whether the call took effect."""
 
@@ -121,7 +125,7 @@ def _sorted(error: TelegramError) -> AgentAIError:
         case RetryAfter():
             seconds = error.retry_after
             after_s = seconds if isinstance(seconds, int | float) else seconds.total_seconds()
-            return Unsent(f"Telegram asks to wait {after_s:.0f} s", float(after_s))
+            return Flooded(f"Telegram asks to wait {after_s:.0f} s", float(after_s))
         case Conflict():
             return OtherPoller(_text(error), 5.0)
         case InvalidToken():

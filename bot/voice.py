@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from bot.board import Announcer
 from bot.delivery import FilePayload, TextPayload, edit_call, text_payload
 from bot.render import render, render_preview
-from core.errors import AgentAIError, Retryable
+from bot.telegram_api import Flooded
+from core.errors import AgentAIError
 from core.spawn import held
 
 if TYPE_CHECKING:
@@ -119,10 +120,10 @@ class TelegramVoice:
         fields = edit_call(text_payload(_preview(markdown)), row.chat_id, row.message_id)
         try:
             await self._api.call("editMessageText", timeout_s=DRAFT_WITHIN_S, **fields)
-        except Retryable as error:
-            self._pacer.pause(min(error.after_s, 60.0), now=now)
+        except Flooded as error:
+            self._pacer.pause(row.chat_id, error.after_s, now=now)
         except AgentAIError as error:
-            log.info("a draft edit was refused: %s", error)
+            log.info("a draft edit did not arrive: %s", error)
 
     @asynccontextmanager
     async def typing(self, chat_id: int) -> AsyncIterator[None]:
