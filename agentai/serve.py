@@ -5,6 +5,11 @@ This is where their parts are put together.
 
 from __future__ import annotations
 
+# ruff: noqa: E402 - memory is spared before anything heavy is imported
+from core.lean import slim_down
+
+slim_down()
+
 import asyncio
 import logging
 import signal

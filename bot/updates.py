@@ -214,7 +214,7 @@ def safe_name(name: str) -> str:
 
 def split_command(text: str) -> tuple[str, str] | None:
     """Splits a command such as `/run ls -l` into name and rest; None when it is none."""
-    if not text.startswith("/"):
+    if not text.startswith("/") or text[1:2].isspace():
         return None
     head, rest = [*text[1:].split(maxsplit=1), "", ""][:2]
     name = head.partition("@")[0].lower()
