@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from core.errors import Bug
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _NAME = re.compile(r"^--\s*name:\s*(\w+)\s*$", re.MULTILINE)
 
@@ -23,7 +27,7 @@ class Queries:
         except KeyError:
             raise Bug(f"no SQL query is named {name}") from None
 
-    def __iter__(self) -> object:
+    def __iter__(self) -> Iterator[str]:
         """The names, in the order of the file."""
         return iter(self._queries)
 
