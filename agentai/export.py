@@ -1,4 +1,4 @@
-"""`agentai export [FILE]`: everything the instance knows about its owner, as JSON, without secrets."""
+"""`agentai export [FILE]`: everything the instance knows, as JSON, without secrets."""
 
 from __future__ import annotations
 

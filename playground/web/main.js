@@ -1,0 +1,158 @@
+// Puts the page together: state from the server, live events, and what the user does.
+
+import { Composer } from "./composer.js";
+import { make } from "./entities.js";
+import { Log } from "./log.js";
+
+const $ = (id) => document.getElementById(id);
+const bot = { name: "Bot", username: "" };
+let unread = 0;
+let typingUntil = 0;
+
+const log = new Log($("log"), {
+  press: (message, data) => post("api/press", { message_id: message.id, data }),
+  command: (text) => post("api/send", { text }),
+  open: openMenu,
+  reply: (message) => composer.reply(message),
+  fileUrl: (id) => `api/file/${encodeURIComponent(id)}`,
+  botName: () => bot.name,
+});
+
+const composer = new Composer({
+  send: (text, replyTo) => post("api/send", { text, ...(replyTo ? { reply_to: replyTo } : {}) }),
+  edit: (id, text) => post("api/edit", { message_id: id, text }),
+  upload,
+  lastOwn: () => [...log.messages.values()].reverse().find((m) => m.from === "me" && m.text),
+});
+
+async function post(path, body) {
+  try {
+    const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+    if (!answer.ok) toast((await answer.text()) || "That did not work.");
+    return answer.ok;
+  } catch {
+    toast("The playground does not answer. Is AgentAI running?");
+    return false;
+  }
+}
+
+async function upload(files, caption, replyTo) {
+  const form = new FormData();
+  for (const file of files) form.append("files", file, file.name);
+  if (caption) form.append("caption", caption);
+  if (replyTo) form.append("reply_to", replyTo);
+  try {
+    const answer = await fetch("api/upload", { method: "POST", body: form });
+    if (!answer.ok) toast((await answer.text()) || "The file was not sent.");
+    return answer.ok;
+  } catch {
+    toast("The playground does not answer. Is AgentAI running?");
+    return false;
+  }
+}
+
+// --- live events ---
+
+async function load() {
+  const state = await (await fetch("api/state")).json();
+  Object.assign(bot, state.bot);
+  document.title = bot.name;
+  $("bot-name").textContent = bot.name;
+  $("avatar").textContent = bot.name.slice(0, 1).toUpperCase();
+  composer.commands = state.commands || [];
+  log.reset(state.messages);
+  showWelcome();
+  presence();
+}
+
+function listen() {
+  const events = new EventSource("api/events");
+  events.addEventListener("open", () => load().catch(() => presence("reconnecting…")));
+  events.addEventListener("error", () => presence("reconnecting…"));
+  on(events, "message", arrived);
+  on(events, "edit", (message) => log.change(message));
+  on(events, "delete", ({ id }) => { log.remove(id); showWelcome(); });
+  on(events, "action", () => { typingUntil = Date.now() + 6000; presence(); setTimeout(presence, 6100); });
+  on(events, "callback", answered);
+  on(events, "commands", (commands) => (composer.commands = commands));
+}
+
+function on(events, kind, act) {
+  events.addEventListener(kind, (event) => act(JSON.parse(event.data)));
+}
+
+function arrived(message) {
+  const follow = log.isAtEnd || message.from === "me";
+  if (message.from === "bot") typingUntil = 0;
+  log.add(message);
+  presence();
+  showWelcome();
+  if (follow) log.toEnd();
+  else if (message.from === "bot") { unread += 1; showDown(); }
+}
+
+function answered({ message_id: id, text, alert }) {
+  log.answered(id);
+  if (!text) return;
+  if (!alert) return toast(text);
+  $("alert-text").textContent = text;
+  $("alert").showModal();
+}
+
+function presence(trouble) {
+  const isTyping = Date.now() < typingUntil;
+  $("presence").textContent = trouble || (isTyping ? "typing…" : "bot");
+  $("presence").classList.toggle("active", !trouble && isTyping);
+}
+
+// --- small things ---
+
+function showWelcome() {
+  $("welcome").hidden = log.messages.size > 0;
+}
+
+function showDown() {
+  $("down").hidden = log.isAtEnd;
+  if (log.isAtEnd) unread = 0;
+  $("unread").textContent = unread || "";
+}
+
+let toastTimer = 0;
+function toast(text) {
+  $("toast").textContent = text;
+  $("toast").hidden = false;
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => ($("toast").hidden = true), 3500);
+}
+
+function openMenu(message, x, y) {
+  const choices = [["Reply", () => composer.reply(message)]];
+  if (message.text) choices.push(["Copy text", () => navigator.clipboard.writeText(message.text)]);
+  if (message.from === "me" && message.text) choices.push(["Edit", () => composer.edit(message)]);
+  const menu = $("bubble-menu");
+  menu.replaceChildren(...choices.map(([label, act]) => {
+    const item = document.createElement("li");
+    item.role = "none";
+    const button = make("button", "", label);
+    button.role = "menuitem";
+    button.addEventListener("click", () => { menu.hidden = true; act(); });
+    item.append(button);
+    return item;
+  }));
+  menu.hidden = false;
+  menu.style.left = `${Math.min(x, innerWidth - menu.offsetWidth - 8)}px`;
+  menu.style.top = `${Math.min(y, innerHeight - menu.offsetHeight - 8)}px`;
+  menu.querySelector("button").focus();
+}
+
+document.addEventListener("click", (event) => { if (!event.target.closest("#bubble-menu")) $("bubble-menu").hidden = true; });
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") $("bubble-menu").hidden = true; });
+$("log").addEventListener("scroll", showDown, { passive: true });
+$("down").addEventListener("click", () => log.toEnd());
+$("start").addEventListener("click", () => {
+  const payload = new URLSearchParams(location.search).get("start");
+  post("api/send", { text: payload ? `/start ${payload}` : "/start" });
+});
+
+listen();
+composer.text.focus();
