@@ -23,7 +23,7 @@ from bot.commands import Commands
 from bot.config_command import ConfigCommand
 from bot.conversing import Conversing
 from bot.dispatch import Dispatcher
-from bot.facts import Facts, instance_id
+from bot.facts import Facts
 from bot.files import Fetcher, FileStore
 from bot.inbox import InboxStore, Poller, concealer
 from bot.menu import greet_telegram
@@ -47,6 +47,7 @@ from core.bus import Bus
 from core.config import SPECS, ConfigStore
 from core.db import Database
 from core.errors import ConfigError, Retryable
+from core.instance import instance_id
 from core.logs import set_up_logging
 from core.migrate import migrate
 from core.seal import Seal

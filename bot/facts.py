@@ -58,10 +58,3 @@ class Facts:
             return False
         await session.execute(SQL["delete_fact"], "claim")
         return True
-
-
-async def instance_id(database: Database) -> str:
-    """The random id of this instance; made on first use."""
-    fresh = secrets.token_hex(8)
-    await database.execute(SQL["add_fact"], "instance_id", fresh)
-    return str(await database.fetchval(SQL["get_fact"], "instance_id"))

@@ -1,0 +1,130 @@
+"""`agentai executor`: the process that holds the container engine.
+
+This is where its parts are put together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import signal
+import sys
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from core.beat import Beat
+from core.bus import Bus
+from core.config import ConfigStore
+from core.db import Database
+from core.errors import ConfigError
+from core.instance import instance_id
+from core.logs import set_up_logging
+from core.migrate import migrate
+from core.seal import Seal
+from core.settings import load_settings
+from core.spawn import Spawner
+from core.tasks import TaskStore
+from executors.docker_launcher import DockerLauncher
+from executors.host import Host
+from executors.images import executor_image_tag, project_root
+from executors.model_proxy import ModelProxy
+from executors.pool import Pool
+from executors.run import RunParts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from core.settings import EnvSettings
+
+log = logging.getLogger(__name__)
+
+
+def host_id(home: Path) -> str:
+    """The name of this executor host: made once for an instance's folder.
+
+    So that a restart keeps it.
+    """
+    path = home / "host_id"
+    if not path.exists():
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_text(secrets.token_hex(6), encoding="ascii")
+    return path.read_text(encoding="ascii").strip()
+
+
+async def execute(env: EnvSettings) -> None:
+    """Connects and works until cancelled.
+
+    Running tasks are left alone: the next process adopts them.
+    """
+    beat = Beat.from_environment()
+    async with AsyncExitStack() as stack:
+        spawner = Spawner()
+        database = await Database.connect(env.need_database())
+        stack.push_async_callback(database.close)
+        await migrate(database)
+        instance = await instance_id(database)
+        bus = Bus.connect(env.need_redis(), instance)
+        stack.push_async_callback(bus.close)
+        config = ConfigStore(database=database, seal=Seal(env.need_secret_key()), env=env)
+        tasks, host = TaskStore(database), host_id(env.home)
+        model = ModelProxy(config=config, tasks=tasks)
+        stack.push_async_callback(model.close)
+        launcher = DockerLauncher(
+            image=executor_image_tag(project_root()), instance=instance, host=host
+        )
+        stack.callback(launcher.close)
+        pool = Pool(root=env.home / "slots", launcher=launcher)
+        stack.push_async_callback(pool.empty)
+        stack.push_async_callback(spawner.close)
+        parts = RunParts(
+            tasks=tasks, bus=bus, model=model, launcher=launcher, results=env.home / "results"
+        )
+        working = Host(
+            host=host, parts=parts, pool=pool, config=config, slots=env.home / "slots",
+            spawner=spawner,
+        )  # fmt: skip
+        working.on_status = _teller(beat)
+        spawner.spawn(beat.run(), name="beat")
+        await working.start()
+        await asyncio.Event().wait()
+
+
+class _teller:  # noqa: N801 - a function with a memory
+    """Tells the supervisor what changed, once."""
+
+    def __init__(self, beat: Beat) -> None:
+        self._beat = beat
+        self._told = ""
+
+    def __call__(self, status: str, detail: str) -> None:
+        if status == self._told:
+            return
+        self._told = status
+        if status != "ready":
+            self._beat.say(f"executor: {detail.replace(chr(10), ' ')}")
+        self._beat.ready(f"executor: {detail.splitlines()[0]}")
+
+
+def main() -> int:
+    """The process; returns its exit code."""
+    try:
+        env = load_settings()
+        key = env.agentai_secret_key
+        set_up_logging([key.get_secret_value()] if key else [])
+        asyncio.run(_until_told(env))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+async def _until_told(env: EnvSettings) -> None:
+    working = asyncio.current_task()
+    assert working is not None  # noqa: S101 - we are inside a task
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, working.cancel)
+    try:
+        await execute(env)
+    except asyncio.CancelledError:
+        log.info("executor stops")

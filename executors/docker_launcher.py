@@ -1,0 +1,169 @@
+"""Containers by Docker: fresh, hardened, thrown away.
+
+Threat: the code inside is hostile. It has no network, no capability, no way to gain privileges, a
+read-only root, an own seccomp profile, an unprivileged user, limits on memory, processes, processor
+and files; of the host it sees one folder for its work and one that holds its socket.
+
+The Docker client blocks, so it runs in a few threads of its own; the event loop only waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from core.errors import Retryable, UserFacing
+from executors.ports import Found
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from docker import DockerClient
+
+    from executors.ports import Limits
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+CALL_WITHIN_S = 60.0
+CONTAINER_ID = 10001
+WORKER = ("python3", "-I", "-S", "/opt/agentai/executors/worker/main.py")
+NO_ENGINE = UserFacing(
+    "The container engine does not answer, so tasks wait.",
+    "Start Docker on the server; `agentai doctor` says how.",
+)
+
+
+class DockerLauncher:
+    """Implements `executors.ports.Launcher`."""
+
+    def __init__(self, *, image: str, instance: str, host: str) -> None:
+        self._image = image
+        self._labels = {"agentai.instance": instance, "agentai.host": host}
+        self._threads = ThreadPoolExecutor(max_workers=6, thread_name_prefix="docker")
+
+    @cached_property
+    def _client(self) -> DockerClient:
+        import docker
+
+        return docker.from_env(timeout=int(CALL_WITHIN_S), max_pool_size=8)
+
+    @cached_property
+    def _seccomp(self) -> str:
+        profile = Path(__file__).with_name("seccomp.json").read_text(encoding="utf-8")
+        return json.dumps(json.loads(profile), separators=(",", ":"))
+
+    async def _run(self, work: Callable[[], Result]) -> Result:
+        from docker.errors import DockerException
+        from requests.exceptions import RequestException
+
+        try:
+            async with asyncio.timeout(CALL_WITHIN_S):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        except (DockerException, RequestException, OSError, TimeoutError) as error:
+            raise Retryable(
+                f"the container engine: {type(error).__name__}: {error}"[:300]
+            ) from error
+
+    def owner_ids(self) -> tuple[int, int]:
+        """See the port: an ordinary user's host gives the container that user's ids."""
+        if os.geteuid() == 0:
+            return CONTAINER_ID, CONTAINER_ID
+        return os.geteuid(), os.getegid()
+
+    async def check(self) -> None:
+        """See the port."""
+        try:
+            await self._run(lambda: self._client.ping())
+        except Retryable:
+            self.__dict__.pop("_client", None)
+            raise NO_ENGINE from None
+        if not await self._run(lambda: self._client.images.list(name=self._image)):
+            raise UserFacing(
+                f"The image {self._image} is missing, so tasks wait.",
+                "Run `agentai image` on the server; it builds the image.",
+            )
+
+    async def start(self, slot: str, *, sock: Path, work: Path, limits: Limits) -> None:
+        """See the port."""
+        await self._run(
+            lambda: self._client.containers.run(
+                self._image, list(WORKER), **self._options(slot, sock, work, limits)
+            )
+        )
+
+    def _options(self, slot: str, sock: Path, work: Path, limits: Limits) -> dict[str, Any]:
+        from docker.types import LogConfig, Mount, Ulimit
+
+        uid, gid = self.owner_ids()
+        memory = limits.memory_mb * 1024 * 1024
+        disk = limits.disk_mb * 1024 * 1024
+        return {
+            "name": f"agentai-{slot}", "detach": True,
+            "labels": {**self._labels, "agentai.slot": slot},
+            "network_mode": "none", "read_only": True, "cap_drop": ["ALL"], "init": True,
+            "security_opt": ["no-new-privileges:true", f"seccomp={self._seccomp}"],
+            "user": f"{uid}:{gid}", "working_dir": "/work",
+            "pids_limit": limits.processes, "mem_limit": memory, "memswap_limit": memory,
+            "nano_cpus": int(limits.cpus * 1e9), "oom_score_adj": 500,
+            "tmpfs": {"/tmp": "rw,nosuid,nodev,size=256m,mode=1777"},  # noqa: S108 - inside the container
+            "ulimits": [
+                Ulimit(name="fsize", soft=disk, hard=disk), Ulimit(name="core", soft=0, hard=0),
+                Ulimit(name="nofile", soft=4096, hard=4096),
+            ],
+            "mounts": [
+                Mount("/work", str(work), type="bind"),
+                Mount("/run/agentai", str(sock), type="bind"),
+            ],
+            "log_config": LogConfig(type="none"),
+            **({"runtime": limits.runtime} if limits.runtime else {}),
+        }  # fmt: skip
+
+    async def remove(self, slot: str) -> None:
+        """See the port."""
+        from docker.errors import NotFound
+
+        def work() -> None:
+            try:
+                self._client.api.remove_container(f"agentai-{slot}", force=True, v=True)
+            except NotFound:
+                return
+            except Exception as error:
+                if "already in progress" not in str(error):
+                    raise
+
+        await self._run(work)
+
+    async def was_out_of_memory(self, slot: str) -> bool:
+        """See the port."""
+        from docker.errors import NotFound
+
+        def work() -> bool:
+            try:
+                state = self._client.api.inspect_container(f"agentai-{slot}")["State"]
+            except NotFound:
+                return False
+            return bool(state.get("OOMKilled"))
+
+        return await self._run(work)
+
+    async def list(self) -> tuple[Found, ...]:
+        """See the port."""
+        labels = [f"{name}={value}" for name, value in self._labels.items()]
+        rows = await self._run(
+            lambda: self._client.api.containers(all=True, filters={"label": labels})
+        )
+        return tuple(
+            Found(slot=row["Labels"]["agentai.slot"], is_running=row["State"] == "running")
+            for row in rows
+        )
+
+    def close(self) -> None:
+        """Lets the threads go; calls under way end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)

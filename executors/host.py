@@ -1,0 +1,253 @@
+"""The executor host: claims tasks, runs each in a container of its own, and survives its own death.
+
+At start it looks at what a former process of the same host id left: containers of tasks still held
+are adopted, all others are removed; tasks whose container is gone are started again, resumed, or
+reported, as `recovery` decides. Wake-ups come over Redis; a look into Postgres every second finds
+what a lost one announced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from core.errors import AgentAIError, Retryable, UserFacing
+from core.spawn import forever
+from core.tasks import Outcome, TaskState
+from executors.ports import Limits
+from executors.recovery import recover
+from executors.run import Run, RunParts, Stale, insist
+from executors.slots import Slot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from core.config import ConfigStore
+    from core.spawn import Spawner
+    from core.tasks import Task, TaskNo
+    from executors.pool import Pool
+
+log = logging.getLogger(__name__)
+
+LEASE_S = 15.0
+RENEW_EVERY_S = 4.0
+LOOK_EVERY_S = 1.0
+REFILL_AFTER_S = 1.0
+REPORT_EVERY_S = 10.0
+INTERRUPTED = "The executor stopped while it ran, and its container is gone."
+
+
+class Host:
+    """One executor host. `start` once, then its lanes run until the spawner closes."""
+
+    def __init__(
+        self, *, host: str, parts: RunParts, pool: Pool, config: ConfigStore, slots: Path,
+        spawner: Spawner,
+    ) -> None:  # fmt: skip
+        self._host = host
+        self._p = parts
+        self._pool = pool
+        self._config = config
+        self._slots = slots
+        self._spawner = spawner
+        self._runs: dict[TaskNo, Run] = {}
+        self._wake = asyncio.Event()
+        self._refill = asyncio.Event()
+        self._control_after = ""
+        self._is_able = False
+        self.on_status: Callable[[str, str], None] = lambda status, detail: None
+
+    async def start(self) -> None:
+        """Waits for the engine, settles what was left behind, and begins to work."""
+        lanes = {
+            "renew": self._renew, "wake-ups": self._read_wakeups, "control": self._read_control,
+            "look": self._look, "claim": self._claim, "pool": self._keep_warm,
+        }  # fmt: skip
+        await self._wait_for_engine()
+        await insist(self._settle)
+        self._refill.set()
+        self._wake.set()
+        for name, step in lanes.items():
+            self._spawner.spawn(forever(step, name=name), name=name)
+
+    async def _wait_for_engine(self) -> None:
+        while not await self._check():
+            await asyncio.sleep(2)  # noqa: ASYNC110 - the engine tells nobody when it comes up
+
+    async def _check(self) -> bool:
+        """Reports whether this host can work; says what to do when it cannot."""
+        try:
+            await self._p.launcher.check()
+        except UserFacing as error:
+            self._is_able = False
+            await self._report("not_able", error.sentence())
+            return False
+        except Retryable as error:
+            await self._report("not_able", str(error))
+            return False
+        self._is_able = True
+        return True
+
+    async def _report(self, status: str, detail: str) -> None:
+        self.on_status(status, detail)
+        try:
+            await self._p.tasks.report_host(host=self._host, status=status, detail=detail)
+        except Retryable as error:
+            log.warning("status not reported: %s", error)
+
+    # --- what a former process left ---
+
+    async def _settle(self) -> None:
+        tasks = await self._p.tasks.held(self._host)
+        by_slot = {task.slot: task for task in tasks if task.slot}
+        running = {c.slot for c in await self._p.launcher.list() if c.is_running}
+        for found in await self._p.launcher.list():
+            if found.slot not in by_slot or not found.is_running:
+                await self._p.launcher.remove(found.slot)
+        for folder in self._slots.iterdir() if self._slots.exists() else ():
+            if folder.name not in by_slot:
+                await Slot(self._slots, folder.name).delete()
+        for task in tasks:
+            if task.no not in self._runs:
+                await self._settle_one(task, has_container=task.slot in running)
+
+    async def _settle_one(self, task: Task, *, has_container: bool) -> None:
+        slot = Slot(self._slots, task.slot or "none")
+        steps = await self._p.tasks.steps(task.no)
+        verdict = recover(
+            kind=task.kind, steps=steps, has_container=has_container,
+            has_workspace=slot.work.is_dir(),
+        )  # fmt: skip
+        log.info("task #%s was left behind: %s", task.no, verdict)
+        match verdict:
+            case "adopt":
+                await slot.prepare(self._p.launcher.owner_ids())
+                await self._go(Run(self._p, task, slot, await self._config.current()))
+            case "requeue":
+                await self._p.tasks.requeue(task.no, task.fence)
+            case "resume":
+                self._spawner.spawn(self._begin(task, name=slot.name), name=f"task {task.no}")
+            case "unknown":
+                outcome = Outcome(state=TaskState.UNKNOWN, reason=INTERRUPTED)
+                await self._p.tasks.finish(task.no, task.fence, outcome)
+                await self._p.bus.publish("events", kind="task", no=str(task.no))
+
+    # --- lanes ---
+
+    async def _read_wakeups(self) -> None:
+        if await self._p.bus.read_group("tasks", group="executors", consumer=self._host, wait_s=5):
+            self._wake.set()
+
+    async def _read_control(self) -> None:
+        if not self._control_after:
+            self._control_after = await self._p.bus.newest("control")
+        entries = await self._p.bus.read("control", after=self._control_after, wait_s=5)
+        if entries:
+            self._control_after = entries[-1].id
+            await self._obey()
+
+    async def _look(self) -> None:
+        """The fallback for lost wake-ups."""
+        await asyncio.sleep(LOOK_EVERY_S)
+        self._wake.set()
+        if self._runs:
+            await self._obey()
+
+    async def _obey(self) -> None:
+        for no in await self._p.tasks.cancel_wanted(self._host):
+            if no in self._runs:
+                self._runs[no].cancel()
+        for run in self._runs.values():
+            run.look_at_inputs()
+        self._refill.set()
+
+    async def _renew(self) -> None:
+        await asyncio.sleep(RENEW_EVERY_S)
+        if self._runs:
+            await self._p.tasks.renew(host=self._host, lease_s=LEASE_S)
+
+    async def _claim(self) -> None:
+        await self._wake.wait()
+        self._wake.clear()
+        while True:
+            config = await self._config.current()
+            task = await self._p.tasks.claim_next(
+                host=self._host, parallel=config.whole("tasks.parallel"), lease_s=LEASE_S
+            )
+            if task is None:
+                return
+            self._spawner.spawn(self._begin(task), name=f"task {task.no}")
+
+    async def _keep_warm(self) -> None:
+        try:
+            async with asyncio.timeout(REPORT_EVERY_S):
+                await self._refill.wait()
+        except TimeoutError:
+            pass
+        self._refill.clear()
+        if not await self._check():
+            await asyncio.sleep(2)
+            self._refill.set()
+            return
+        config = await self._config.current()
+        size = config.whole("pool.size")
+        await self._pool.refill(size, Limits.of(config))
+        if self._pool.count < size:
+            self._refill.set()
+        await self._report("ready", f"{self._pool.count} warm")
+
+    # --- one task ---
+
+    async def _begin(self, task: Task, *, name: str | None = None) -> None:
+        """Gets a container for a claimed task and runs it to its end."""
+        config = await insist(self._config.current)
+        limits = Limits.of(config)
+        try:
+            slot = await (self._pool.start(limits, name=name) if name else self._pool.take(limits))
+        except AgentAIError as error:
+            log.warning("no container for task #%s: %s", task.no, error)
+            await asyncio.sleep(2)
+            await insist(lambda: self._p.tasks.requeue(task.no, task.fence))
+            self._refill.set()
+            return
+        run = Run(self._p, task, slot, config)
+        self._runs[task.no] = run
+        try:
+            await run.start()
+        except (Stale, OSError) as error:
+            del self._runs[task.no]
+            await self._pool.discard(slot)
+            await self._not_started(task, error)
+            return
+        await self._p.bus.publish("events", kind="task", no=str(task.no))
+        await self._go(run)
+
+    async def _not_started(self, task: Task, error: Exception) -> None:
+        if isinstance(error, OSError):
+            reason = f"A file for it could not be copied: {error.strerror}."
+            outcome = Outcome(state=TaskState.FAILED, reason=reason)
+            await insist(lambda: self._p.tasks.finish(task.no, task.fence, outcome))
+            await self._p.bus.publish("events", kind="task", no=str(task.no))
+
+    async def _go(self, run: Run) -> None:
+        self._runs[run.task.no] = run
+        self._spawner.spawn(self._carry(run), name=f"task {run.task.no}")
+        self._spawner.spawn(self._refill_soon(run), name="refill")
+
+    async def _carry(self, run: Run) -> None:
+        try:
+            await run.finish()
+        finally:
+            self._runs.pop(run.task.no, None)
+            self._wake.set()
+
+    async def _refill_soon(self, run: Run) -> None:
+        """A new warm container is started once the task is at work: it should not wait for that."""
+        try:
+            async with asyncio.timeout(REFILL_AFTER_S):
+                await run.began.wait()
+        except TimeoutError:
+            pass
+        self._refill.set()

@@ -1,0 +1,191 @@
+"""The line between host and container, host side. Pure.
+
+JSON lines over the task's own unix socket. The container is untrusted: a line may be anything, of
+any size. What is not exactly a request of this protocol raises `BadLine`, and never anything else.
+
+    container → host   {"hello": 1, "task": 12 | null}
+    host → container   {"task": {…}}                              what to work on
+    container → host   {"id": 3, "method": "begin_step", "params": {…}}
+    host → container   {"id": 3, "result": …} | {"id": 3, "error": {"kind": …, "text": …}}
+    host → container   {"input": {"id": 7, "kind": "steer", "text": …}}
+
+A request may come again with the same id after a lost connection; every method is idempotent.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import AgentAIError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from core.config import Config
+    from core.tasks import Step, Task, TaskInput
+
+LINE_CAP = 8 * 1024 * 1024
+RESULT_CAP = 1024 * 1024
+Text = Annotated[str, Field(max_length=RESULT_CAP)]
+Index = Annotated[int, Field(ge=0, lt=100_000, strict=True)]
+
+
+class BadLine(AgentAIError):  # noqa: N818 - named for what it is
+    """A line that is not of this protocol."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Hello(_Part):
+    """The container is there; `task` is None while it waits for one."""
+
+    hello: Literal[1]
+    task: Annotated[int, Field(ge=1, lt=2**31)] | None
+
+
+class BeginStep(_Part):
+    """A tool is about to run."""
+
+    index: Index
+    tool: Annotated[str, Field(max_length=100)]
+    arguments: dict[str, Any]
+
+
+class EndStep(_Part):
+    """A tool has run."""
+
+    index: Index
+    result: Text
+
+
+class AskModel(_Part):
+    """The worker wants the model's next message."""
+
+    step: Index
+    messages: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=5_000)]
+    tools: Annotated[list[dict[str, Any]], Field(max_length=50)]
+
+
+class Progress(_Part):
+    """A line for the progress message."""
+
+    text: Annotated[str, Field(max_length=4_000)]
+
+
+class AskOwner(_Part):
+    """A question to the owner."""
+
+    step: Index
+    question: Annotated[str, Field(min_length=1, max_length=8_000)]
+
+
+class Finish(_Part):
+    """The end of the task."""
+
+    state: Literal["done", "failed"]
+    result: Annotated[str, Field(max_length=LINE_CAP)]
+    reason: Annotated[str, Field(max_length=2_000)] | None
+    files: Annotated[list[Annotated[str, Field(max_length=1_000)]], Field(max_length=100)]
+
+
+Params = BeginStep | EndStep | AskModel | Progress | AskOwner | Finish
+
+_METHODS: dict[str, type[Params]] = {
+    "begin_step": BeginStep,
+    "end_step": EndStep,
+    "model": AskModel,
+    "progress": Progress,
+    "ask": AskOwner,
+    "finish": Finish,
+}
+
+
+class Request(_Part):
+    """A request with its parameters read."""
+
+    id: Annotated[int, Field(ge=0, lt=2**53)]
+    params: Params
+
+
+class _Raw(_Part):
+    id: Annotated[int, Field(ge=0, lt=2**53, strict=True)]
+    method: Literal["begin_step", "end_step", "model", "progress", "ask", "finish"]
+    params: dict[str, Any]
+
+
+def parse_line(line: bytes) -> Hello | Request:
+    """One line of the container as a value, or `BadLine` with a reason in plain words."""
+    try:
+        raw = json.loads(line)
+    except (ValueError, RecursionError):
+        raise BadLine("not JSON") from None
+    try:
+        if isinstance(raw, dict) and "hello" in raw:
+            return Hello.model_validate(raw)
+        request = _Raw.model_validate(raw)
+        params = _METHODS[request.method].model_validate(request.params)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "line"
+        raise BadLine(f"{where}: {first['msg']}"[:300]) from None
+    except RecursionError:
+        raise BadLine("nested too deeply") from None
+    return Request(id=request.id, params=params)
+
+
+def task_line(
+    task: Task, config: Config, steps: Sequence[Step], inputs: Sequence[TaskInput]
+) -> bytes:
+    """Gives the container its task."""
+    limits = {
+        "time_s": config.whole("tasks.time_limit_s"),
+        "output_bytes": config.whole("tasks.output_kb") * 1024,
+        "steps": config.whole("tasks.steps"),
+        "memory_mb": config.whole("tasks.memory_mb"),
+        "processes": config.whole("tasks.processes"),
+        "disk_mb": config.whole("tasks.disk_mb"),
+    }
+    body = {
+        "no": task.no,
+        "kind": task.kind,
+        "instructions": task.instructions,
+        "files": [file.name for file in task.files],
+        "limits": limits,
+        "steps": [
+            {"index": s.index, "tool": s.tool, "arguments": dict(s.arguments), "result": s.result}
+            for s in steps
+        ],
+        "inputs": [_input(item) for item in inputs if item.kind == "steer"],
+    }
+    return _line({"task": body})
+
+
+def input_line(item: TaskInput) -> bytes:
+    """Tells the container what the owner said."""
+    return _line({"input": _input(item)})
+
+
+def _input(item: TaskInput) -> dict[str, Any]:
+    return {"id": item.id, "kind": item.kind, "text": item.text}
+
+
+def result_line(number: int, result: object) -> bytes:
+    """Answers a request."""
+    return _line({"id": number, "result": result})
+
+
+ErrorKind = Literal["model", "stale", "bad", "limit"]
+
+
+def error_line(number: int, kind: ErrorKind, text: str) -> bytes:
+    """Refuses a request."""
+    return _line({"id": number, "error": {"kind": kind, "text": text}})
+
+
+def _line(value: object) -> bytes:
+    return json.dumps(value).encode() + b"\n"

@@ -1,0 +1,111 @@
+"""Copies the files a task hands over, out of a workspace that may hold anything.
+
+Threat: the container names `../../secret.key`, a symlink to it, a hard link, a device, a pipe that
+never ends, or swaps one for another between check and use. So every component is opened relative to
+the one before with `O_NOFOLLOW`, the open file itself is checked (a regular file with one link),
+and only then read, up to a cap.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from core.errors import UserFacing
+from core.tasks import ResultFile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+FILE_CAP = 45 * 1024 * 1024
+FILES_CAP = 10
+NAME_CAP = 100
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def collect(work: Path, names: Sequence[str], target: Path) -> tuple[tuple[ResultFile, ...], str]:
+    """Copies `names` from `work` to `target`; returns the files and, in words, what was refused."""
+    files: list[ResultFile] = []
+    refused: list[str] = []
+    for name in dict.fromkeys(names):
+        try:
+            files.append(_copy(work, name, target, len(files)))
+        except UserFacing as error:
+            refused.append(f"{name[:80]!r} was not handed over: {error.text}.")
+        except OSError as error:
+            refused.append(f"{name[:80]!r} was not handed over: {error.strerror}.")
+    return tuple(files), "\n".join(refused)
+
+
+def _copy(work: Path, name: str, target: Path, number: int) -> ResultFile:
+    if number >= FILES_CAP:
+        raise UserFacing(f"a task hands over {FILES_CAP} files at most")
+    shown = safe_name(name.rsplit("/", 1)[-1])
+    descriptor = open_inside(work, name)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+            raise UserFacing("it is not a plain file")
+        if found.st_size > FILE_CAP:
+            raise UserFacing(f"it is larger than {FILE_CAP // 1024 // 1024} MB")
+        target.mkdir(parents=True, exist_ok=True)
+        path = target / f"{number}-{shown}"
+        size = _pour(descriptor, path)
+    finally:
+        os.close(descriptor)
+    return ResultFile(name=shown, path=str(path), size=size)
+
+
+def _pour(descriptor: int, path: Path) -> int:
+    size = 0
+    with path.open("wb") as out:
+        while piece := os.read(descriptor, 1 << 20):
+            size += len(piece)
+            if size > FILE_CAP:
+                raise UserFacing("it grew while it was read")
+            out.write(piece)
+    return size
+
+
+def open_inside(work: Path, name: str) -> int:
+    """A descriptor of `name` below `work`; no component may be a link or lead upwards."""
+    parts = [part for part in name.removeprefix("/work/").split("/") if part not in {"", "."}]
+    if name.removeprefix("/work/").startswith("/") or ".." in parts or "\0" in name or not parts:
+        raise UserFacing("the name leads out of the workspace")
+    folder = os.open(work, _FOLDER)
+    try:
+        for part in parts[:-1]:
+            inner = os.open(part, _FOLDER, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        return os.open(parts[-1], _FILE, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def safe_name(name: str) -> str:
+    """A file name that is safe to show and to store."""
+    kept = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in name)
+    return kept.strip().lstrip(".")[-NAME_CAP:] or "file"
+
+
+def used_bytes(folder: Path, *, stop_at: int) -> int:
+    """Disk space used below `folder`; stops counting once it is more than `stop_at`."""
+    total = 0
+    waiting = [str(folder)]
+    while waiting and total <= stop_at:
+        try:
+            entries = list(os.scandir(waiting.pop()))
+        except OSError:
+            continue
+        for entry in entries:
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                total += entry.stat(follow_symlinks=False).st_blocks * 512
+            except OSError:
+                continue
+    return total

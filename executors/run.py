@@ -1,0 +1,291 @@
+"""One task in its container: the conversation over its line, and the limits that the host enforces.
+
+Whatever ends first ends the task: the worker's `finish`, the owner's cancel, a limit, the
+container's death, or a lease that was lost. Then the container is killed, and only after that the
+end is written down, with the fencing token. When the host itself is killed in between, the next one
+finds the task still held and goes on from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from core.errors import Retryable, UserFacing
+from core.spawn import held
+from core.tasks import Outcome, Step, TaskState
+from executors.protocol import (
+    RESULT_CAP,
+    AskModel,
+    AskOwner,
+    BeginStep,
+    EndStep,
+    Finish,
+    Progress,
+    error_line,
+    input_line,
+    result_line,
+    task_line,
+)
+from executors.results import collect, safe_name, used_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from core.bus import Bus
+    from core.config import Config
+    from core.tasks import Task, TaskStore
+    from executors.model_proxy import ModelProxy
+    from executors.ports import Launcher
+    from executors.protocol import Request
+    from executors.slots import Slot
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+WATCH_EVERY_S = 1.0
+GRACE_S = 5.0  # the worker's own limit comes first: it can still say what it printed
+GONE_AFTER_S = 2.0
+CANCELLED = Outcome(state=TaskState.CANCELLED, reason="Stopped by you.")
+DIED = Outcome(state=TaskState.FAILED, reason="Its container ended unexpectedly.")
+
+
+class Stale(Exception):  # noqa: N818 - a state of the world
+    """The task belongs to somebody else by now, or has ended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunParts:
+    """What runs are made of; built once."""
+
+    tasks: TaskStore
+    bus: Bus
+    model: ModelProxy
+    launcher: Launcher
+    results: Path
+
+
+async def insist(work: Callable[[], Awaitable[Result]]) -> Result:
+    """Does `work` again until Postgres is back: what must be written down is never dropped."""
+    while True:
+        try:
+            return await work()
+        except Retryable as error:
+            log.warning("waiting to write down: %s", error)
+            await asyncio.sleep(min(error.after_s, 5.0))
+
+
+class Run:
+    """A claimed task in a connected (or, after a restart, returning) container."""
+
+    def __init__(self, parts: RunParts, task: Task, slot: Slot, config: Config) -> None:
+        self._p = parts
+        self.task = task
+        self._slot = slot
+        self._config = config
+        self._cancelled = asyncio.Event()
+        self._inputs_changed = asyncio.Event()
+        self._last_input = 0
+        self._worked_s = 0.0
+        self._is_waiting = False
+        self.began = asyncio.Event()
+
+    def cancel(self) -> None:
+        """The owner wants it stopped."""
+        self._cancelled.set()
+
+    def look_at_inputs(self) -> None:
+        """The owner may have said something to it."""
+        self._inputs_changed.set()
+
+    # --- from start to end ---
+
+    async def start(self) -> None:
+        """Gives the container its task. Raises `Stale` when it is not ours any more."""
+        no = self.task.no
+        await insist(
+            lambda: self._owned(self._p.tasks.attach(no, self.task.fence, slot=self._slot.name))
+        )
+        await asyncio.to_thread(self._copy_files)
+        steps = await insist(lambda: self._p.tasks.steps(no))
+        inputs = await insist(lambda: self._p.tasks.inputs(no, after=0))
+        self._last_input = max((i.id for i in inputs if i.kind == "steer"), default=0)
+        await self._slot.line.send(task_line(self.task, self._config, steps, inputs))
+
+    def _copy_files(self) -> None:
+        owner = self._p.launcher.owner_ids()
+        for file in self.task.files:
+            target = self._slot.work / safe_name(file.name)
+            shutil.copyfile(file.path, target)
+            os.chown(target, *owner)
+
+    async def finish(self) -> None:
+        """Carries the task to its end and writes that down; the container is gone afterwards.
+
+        Cancelling leaves task and container as they are, for the next host process to adopt.
+        """
+        try:
+            outcome = await self._until_the_end()
+        except Stale:
+            log.warning("task #%s is not ours any more", self.task.no)
+            outcome = None
+        await insist(lambda: self._p.launcher.remove(self._slot.name))
+        if outcome is not None:
+            await insist(lambda: self._p.tasks.finish(self.task.no, self.task.fence, outcome))
+            await self._tell()
+        await self._slot.delete()
+
+    async def _until_the_end(self) -> Outcome:
+        async with (
+            held(self._converse(), name=f"task {self.task.no}") as conversation,
+            held(self._watch(), name=f"watch {self.task.no}") as watch,
+            held(self._cancelled.wait(), name="cancel") as cancelled,
+            held(self._pass_inputs(), name="inputs") as inputs,
+        ):
+            await asyncio.wait(
+                {conversation, watch, cancelled, inputs}, return_when=asyncio.FIRST_COMPLETED
+            )
+            if cancelled.done():
+                return CANCELLED
+            if conversation.done():
+                return await self._outcome(await conversation)
+            if watch.done():
+                return await watch
+            await inputs
+        return DIED
+
+    async def _outcome(self, end: Finish) -> Outcome:
+        target = self._p.results / str(self.task.no)
+        files, refused = await asyncio.to_thread(collect, self._slot.work, end.files, target)
+        result = f"{end.result}\n\n{refused}" if refused else end.result
+        return Outcome(
+            state=TaskState.DONE if end.state == "done" else TaskState.FAILED,
+            result=result[:RESULT_CAP], reason=end.reason, files=files,
+        )  # fmt: skip
+
+    # --- what the container says ---
+
+    async def _converse(self) -> Finish:
+        while True:
+            request = await self._slot.line.next_request()
+            if isinstance(request.params, Finish):
+                return request.params
+            await self._slot.line.send(await self._answer(request))
+
+    async def _answer(self, request: Request) -> bytes:
+        try:
+            return result_line(request.id, await self._carry_out(request))
+        except UserFacing as error:
+            return error_line(request.id, "model", error.sentence())
+
+    async def _carry_out(self, request: Request) -> Any:  # noqa: ANN401 - JSON
+        no, fence, tasks = self.task.no, self.task.fence, self._p.tasks
+        match request.params:
+            case BeginStep() as begun:
+                step = Step(index=begun.index, tool=begun.tool, arguments=begun.arguments)
+                await insist(lambda: self._owned(tasks.begin_step(no, fence, step)))
+                self.began.set()
+            case EndStep(index=index, result=result):
+                await insist(lambda: self._owned(tasks.end_step(no, fence, index, result)))
+            case Progress(text=text):
+                await insist(lambda: self._owned(tasks.report_progress(no, fence, text)))
+                await self._tell()
+            case AskModel() as wanted:
+                return {"message": await self._p.model.ask(no, wanted)}
+            case AskOwner(step=step_no, question=question):
+                return {"answer": await self._ask(step_no, question)}
+        return True
+
+    async def _ask(self, step: int, question: str) -> str:
+        no, fence, tasks = self.task.no, self.task.fence, self._p.tasks
+        self._is_waiting = True
+        try:
+            while True:
+                inputs = await insist(lambda: tasks.inputs(no, after=0))
+                answers = [i for i in inputs if i.kind == "answer" and i.step == step]
+                if answers:
+                    await insist(lambda: self._owned(tasks.resume_running(no, fence)))
+                    await self._tell()
+                    return answers[0].text
+                await insist(
+                    lambda: self._owned(tasks.ask(no, fence, step=step, question=question))
+                )
+                await self._tell()
+                self._inputs_changed.clear()
+                await self._inputs_changed.wait()
+        finally:
+            self._is_waiting = False
+
+    @staticmethod
+    async def _owned(write: Awaitable[bool]) -> None:
+        if not await write:
+            raise Stale
+
+    # --- what the owner says ---
+
+    async def _pass_inputs(self) -> None:
+        while True:
+            await self._inputs_changed.wait()
+            if not self._is_waiting:
+                self._inputs_changed.clear()
+            for item in await insist(
+                lambda: self._p.tasks.inputs(self.task.no, after=self._last_input)
+            ):
+                if item.kind == "steer" and not await self._slot.line.send(input_line(item)):
+                    break
+                self._last_input = max(self._last_input, item.id)
+            await asyncio.sleep(0.1)
+
+    # --- what the host enforces ---
+
+    async def _watch(self) -> Outcome:
+        """Ends with the outcome of a limit or of the container's death."""
+        limit_s = self._config.whole("tasks.time_limit_s")
+        disk = self._config.whole("tasks.disk_mb") * 1024 * 1024
+        gone_since: float | None = None
+        last = time.monotonic()
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            now = time.monotonic()
+            self._worked_s += 0.0 if self._is_waiting else now - last
+            last = now
+            if self._worked_s > limit_s + GRACE_S:
+                return _stopped(f"it ran longer than {limit_s // 60} minutes")
+            used = await asyncio.to_thread(used_bytes, self._slot.work, stop_at=disk)
+            if used > disk:
+                return _stopped(f"it wrote more than {disk // 1024 // 1024} MB")
+            if self._slot.line.connected.is_set():
+                gone_since = None
+                continue
+            gone_since = gone_since or now
+            if now - gone_since >= GONE_AFTER_S and await self._is_dead():
+                return await self._post_mortem()
+
+    async def _is_dead(self) -> bool:
+        try:
+            found = await self._p.launcher.list()
+        except Retryable:
+            return False
+        return not any(c.slot == self._slot.name and c.is_running for c in found)
+
+    async def _post_mortem(self) -> Outcome:
+        try:
+            if await self._p.launcher.was_out_of_memory(self._slot.name):
+                memory = self._config.whole("tasks.memory_mb")
+                return _stopped(f"it used more than {memory} MB of memory")
+        except Retryable as error:
+            log.info("no post-mortem of task #%s: %s", self.task.no, error)
+        return DIED
+
+    async def _tell(self) -> None:
+        await self._p.bus.publish("events", kind="task", no=str(self.task.no))
+
+
+def _stopped(why: str) -> Outcome:
+    return Outcome(state=TaskState.FAILED, reason=f"Stopped: {why}.")

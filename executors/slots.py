@@ -1,0 +1,138 @@
+"""A slot: one container, its workspace, and the line to it.
+
+    HOME/slots/NAME/work   the workspace, mounted as /work
+    HOME/slots/NAME/sock   holds the socket, mounted as /run/agentai
+
+The folder survives the host process: after a restart the host listens at the same place, and the
+worker inside dials again. The socket is bound through a descriptor of its folder, because the path
+of a deep home would be too long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import socket
+from typing import TYPE_CHECKING
+
+from executors.protocol import LINE_CAP, BadLine, Hello, Request, parse_line
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+HELLO_WITHIN_S = 10.0
+BAD_LINES_CAP = 20
+
+
+class Line:
+    """Listens for the slot's container; at most one connection counts, the newest."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._server: asyncio.Server | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._requests: asyncio.Queue[Request] = asyncio.Queue(maxsize=4)
+        self.connected = asyncio.Event()
+        self.bad_lines = 0
+
+    async def listen(self) -> None:
+        """Begins to listen; replaces the socket of a former host process."""
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            path = f"/proc/self/fd/{folder}/host.sock"
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink("host.sock", dir_fd=folder)
+            bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            bound.bind(path)
+            os.chmod(path, 0o666)  # noqa: PTH101, S103 - only the container's user gets into the folder
+        finally:
+            os.close(folder)
+        self._server = await asyncio.start_unix_server(
+            self._accept, sock=bound, limit=LINE_CAP, backlog=4
+        )
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(HELLO_WITHIN_S):
+                first = parse_line(await reader.readline())
+            if isinstance(first, Hello):
+                self._take_over(writer)
+                await self._read(reader, writer)
+        except (BadLine, OSError, ValueError, TimeoutError) as error:
+            log.info("a container's connection ended: %s", type(error).__name__)
+        finally:
+            writer.close()
+            if self._writer is writer:
+                self._writer = None
+                self.connected.clear()
+
+    def _take_over(self, writer: asyncio.StreamWriter) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = writer
+        self.connected.set()
+
+    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            try:
+                request = parse_line(line)
+            except BadLine as error:
+                self.bad_lines += 1
+                log.warning("a container sent a bad line: %s", error)
+                if self.bad_lines > BAD_LINES_CAP:
+                    raise
+                continue
+            if isinstance(request, Request) and self._writer is writer:
+                await self._requests.put(request)
+
+    async def next_request(self) -> Request:
+        """The container's next request."""
+        return await self._requests.get()
+
+    async def send(self, line: bytes) -> bool:
+        """Sends a line; False when the container is not there to read it (it will ask again)."""
+        if self._writer is None:
+            return False
+        try:
+            self._writer.write(line)
+            async with asyncio.timeout(HELLO_WITHIN_S):
+                await self._writer.drain()
+        except (OSError, TimeoutError):
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Stops listening and hangs up."""
+        if self._server is not None:
+            self._server.close()
+        if self._writer is not None:
+            self._writer.close()
+
+
+class Slot:
+    """The folders and the line of one container."""
+
+    def __init__(self, root: Path, name: str) -> None:
+        self.name = name
+        self.folder = root / name
+        self.work = self.folder / "work"
+        self.sock = self.folder / "sock"
+        self.line = Line(self.sock)
+
+    async def prepare(self, owner: tuple[int, int]) -> None:
+        """Makes the folders for the container's user and listens."""
+        for folder in (self.work, self.sock):
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+            os.chown(folder, *owner)
+        await self.line.listen()
+
+    async def delete(self) -> None:
+        """Hangs up and removes the folders."""
+        await self.line.close()
+        await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)

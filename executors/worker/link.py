@@ -1,0 +1,148 @@
+"""The line to the host: JSON lines over a unix socket, requests answered by id.
+
+A lost connection is dialled again for two minutes, and the request under way is sent again with its
+id: the host knows what it has already done. Nothing else happens concurrently here, so no threads
+are needed: what the host says in between (the owner's steering) waits in the socket until it is
+looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import time
+from typing import Any
+
+RECONNECT_FOR_S = 120.0
+RECONNECT_EVERY_S = 0.2
+LINE_CAP = 8 * 1024 * 1024
+
+
+class Gone(Exception):  # noqa: N818 - a state of the world
+    """The host did not come back."""
+
+
+class Refused(Exception):  # noqa: N818 - the host's word
+    """The host refused a request; `kind` is its reason."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+class Link:
+    """Requests to the host, one at a time."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._task: int | None = None
+        self._socket: socket.socket | None = None
+        self._buffer = bytearray()
+        self._next_id = 0
+        self._inputs: list[dict[str, Any]] = []
+        self._seen_inputs: set[int] = set()
+
+    def wait_for_task(self) -> dict[str, Any]:
+        """Says hello and waits, however long, until the host gives a task."""
+        while True:
+            self._connect()
+            try:
+                while (line := self._read_line()) is not None:
+                    message = json.loads(line)
+                    if "task" in message:
+                        task: dict[str, Any] = message["task"]
+                        self._task = task["no"]
+                        for item in task.get("inputs", []):
+                            self._keep(item)
+                        return task
+            except OSError:
+                pass
+            self._drop()
+
+    def request(self, method: str, **params: Any) -> Any:  # noqa: ANN401 - JSON
+        """Asks the host; returns its result.
+
+        `Refused` when it says no, `Gone` when it is away for good.
+        """
+        self._next_id += 1
+        number = self._next_id
+        line = json.dumps({"id": number, "method": method, "params": params}).encode() + b"\n"
+        if len(line) > LINE_CAP:
+            raise Refused("bad", f"the request {method} is too long")
+        while True:
+            try:
+                self._connect()
+                assert self._socket is not None  # noqa: S101 - connected in the line above
+                self._socket.sendall(line)
+                return self._answer(number)
+            except OSError:
+                self._drop()
+
+    def _answer(self, number: int) -> Any:  # noqa: ANN401 - JSON
+        while (line := self._read_line()) is not None:
+            message = json.loads(line)
+            if "input" in message:
+                self._keep(message["input"])
+            elif message.get("id") == number:
+                if "error" in message:
+                    raise Refused(message["error"]["kind"], message["error"]["text"])
+                return message.get("result")
+        raise ConnectionResetError
+
+    def new_inputs(self) -> list[dict[str, Any]]:
+        """What the owner said since the last call."""
+        while self._socket is not None and select.select([self._socket], [], [], 0)[0]:
+            try:
+                line = self._read_line()
+            except OSError:
+                line = None
+            if line is None:
+                self._drop()
+                break
+            message = json.loads(line)
+            if "input" in message:
+                self._keep(message["input"])
+        found, self._inputs = self._inputs, []
+        return found
+
+    def _keep(self, item: dict[str, Any]) -> None:
+        if item["id"] not in self._seen_inputs:
+            self._seen_inputs.add(item["id"])
+            self._inputs.append(item)
+
+    def _read_line(self) -> bytes | None:
+        """The next line without its end; None when the host closed the connection."""
+        assert self._socket is not None  # noqa: S101 - callers connect first
+        while (end := self._buffer.find(b"\n")) < 0:
+            piece = self._socket.recv(65536)
+            if not piece or len(self._buffer) > LINE_CAP:
+                return None
+            self._buffer += piece
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        return line
+
+    def _connect(self) -> None:
+        if self._socket is not None:
+            return
+        deadline = time.monotonic() + RECONNECT_FOR_S
+        while True:
+            dial = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                dial.connect(self._path)
+                dial.sendall(json.dumps({"hello": 1, "task": self._task}).encode() + b"\n")
+            except OSError:
+                dial.close()
+                if time.monotonic() > deadline:
+                    raise Gone("the host did not come back") from None
+                time.sleep(RECONNECT_EVERY_S)
+            else:
+                self._socket = dial
+                self._buffer.clear()
+                return
+
+    def _drop(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None

@@ -1,0 +1,120 @@
+"""The tools of a task's model: their schemas, and running them inside the container."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from executors.worker.command import Ran, run_command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from executors.worker.clock import WorkClock
+
+RESULT_CAP = 30_000
+LIST_CAP = 500
+
+
+class BadCall(Exception):  # noqa: N818 - named for its audience, the model
+    """A call that the model must mend."""
+
+
+class LimitReached(Exception):  # noqa: N818 - an end, not a mistake
+    """A limit that ends the task; the text says which."""
+
+
+def _tool(tool: str, description: str, required: list[str], /, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON schema
+    parameters = {"type": "object", "properties": fields, "required": required}
+    return {
+        "type": "function",
+        "function": {"name": tool, "description": description, "parameters": parameters},
+    }
+
+
+_TEXT = {"type": "string"}
+_NAMES = {
+    "type": "array",
+    "items": {"type": "string"},
+    "description": "files in /work to hand over",
+}
+
+SCHEMAS = [
+    _tool("shell", "Run a command with bash in /work.", ["command"], command=_TEXT),
+    _tool("read_file", "Read a text file.", ["path"], path=_TEXT),
+    _tool("write_file", "Write a text file.", ["path", "content"], path=_TEXT, content=_TEXT),
+    _tool("list_files", "List the files below a folder.", [], path=_TEXT),
+    _tool("ask_owner", "Ask the owner and wait for the answer.", ["question"], question=_TEXT),
+    _tool("report_progress", "Tell the owner what you are doing.", ["text"], text=_TEXT),
+    _tool("finish", "End the task with its result.", ["result"], result=_TEXT, files=_NAMES),
+]
+
+
+def text_argument(arguments: dict[str, Any], name: str, default: str | None = None) -> str:
+    """A text out of the arguments of a call."""
+    value = arguments.get(name, default)
+    if not isinstance(value, str) or (default is None and not value):
+        raise BadCall(f"{name} must be a text")
+    return value
+
+
+def run_tool(
+    name: str, arguments: dict[str, Any], work: Path, limits: dict[str, Any], clock: WorkClock
+) -> str:
+    """Runs a tool that needs only the container. `LimitReached` ends the task."""
+    try:
+        match name:
+            case "shell":
+                return _shell(text_argument(arguments, "command"), work, limits, clock)
+            case "read_file":
+                path = _inside(work, text_argument(arguments, "path"))
+                return clip(path.read_text(encoding="utf-8", errors="replace"))
+            case "write_file":
+                return _write(work, arguments)
+            case "list_files":
+                return _list(_inside(work, text_argument(arguments, "path", ".")))
+    except OSError as error:
+        raise BadCall(f"{name}: {error.strerror or error}") from None
+    raise BadCall(f"there is no tool {name!r}")
+
+
+def _shell(command: str, work: Path, limits: dict[str, Any], clock: WorkClock) -> str:
+    ran: Ran = run_command(command, work, limits, clock)
+    if ran.limit is not None:
+        raise LimitReached(ran.limit)
+    return f"exit code {ran.code}\n{clip(ran.output)}"
+
+
+def _inside(work: Path, path: str) -> Path:
+    """Relative paths mean the workspace.
+
+    Absolute ones are fine, too: the container is the boundary.
+    """
+    return work / path
+
+
+def _write(work: Path, arguments: dict[str, Any]) -> str:
+    path = _inside(work, text_argument(arguments, "path"))
+    content = text_argument(arguments, "content", "")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, encoding="utf-8")
+    return f"wrote {len(content)} characters"
+
+
+def _list(folder: Path) -> str:
+    found: list[str] = []
+    for path in sorted(folder.rglob("*")):
+        if len(found) >= LIST_CAP:
+            found.append("…")
+            break
+        is_folder = path.is_dir() and not path.is_symlink()
+        name = str(path.relative_to(folder))
+        found.append(f"{name}/" if is_folder else f"{name} ({path.lstat().st_size} bytes)")
+    return "\n".join(found) or "no files"
+
+
+def clip(text: str, cap: int = RESULT_CAP) -> str:
+    """`text` with its middle left out when it is longer than `cap` characters."""
+    if len(text) <= cap:
+        return text
+    half = cap // 2
+    return f"{text[:half]}\n[… {len(text) - cap} characters left out …]\n{text[-half:]}"
