@@ -19,8 +19,6 @@ RUN if ! id -u 10001 >/dev/null 2>&1; then \
         useradd --uid 10001 --gid 10001 --no-create-home --home-dir /work --shell /bin/bash agent; \
     fi; \
     mkdir -p /work /run/agentai && chown 10001:10001 /work
-# `python3 -I -m executors.worker` finds the worker from any folder, whatever the environment says.
-RUN python3 -c "import site; open(site.getsitepackages()[0] + '/agentai.pth', 'w').write('/opt/agentai\n')"
 COPY executors/__init__.py /opt/agentai/executors/__init__.py
 COPY executors/worker /opt/agentai/executors/worker
 RUN python3 -I -m compileall -q --invalidation-mode unchecked-hash /opt/agentai

@@ -102,10 +102,18 @@ class Instance:
         """What runs in this folder now, or None, also when the announcing process is gone."""
         try:
             found = Running(**json.loads(self._run_file.read_text(encoding="utf-8")))
-            os.kill(found.pid, 0)
         except (OSError, ValueError, TypeError):
             return None
-        return found
+        return found if self._is_held() else None
+
+    def _is_held(self) -> bool:
+        """Whether a process holds the folder; the kernel lets go for a dead one."""
+        with (self.home / "lock").open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
 
 
 def home_from_environment() -> Path:

@@ -12,11 +12,13 @@ if TYPE_CHECKING:
 LARGEST_BYTES = 5 * 2**20
 _SHOWN = re.compile(r"\b(WARNING|ERROR|CRITICAL|FATAL|PANIC)\b|^Traceback")
 _LOOK_AT = 120
+_NOISE = "Memory overcommit"  # Valkey's advice for servers that save to disk; ours does not
 
 
 def is_worth_showing(line: str) -> bool:
     """Whether a log line is a warning or worse. The word must stand where a log format puts it."""
-    return bool(_SHOWN.search(line[:_LOOK_AT]))
+    start = line[:_LOOK_AT]
+    return bool(_SHOWN.search(start)) and _NOISE not in start
 
 
 class LogFile:

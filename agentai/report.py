@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,8 @@ class StartReport:
         lines: list[str] = []
         if state.is_ready and state.name not in self._told:
             self._told.add(state.name)
-            lines.append(f"  {state.name:<{_WIDTH}} {state.text or 'runs'}".rstrip())
+            text = state.text.removeprefix(f"{state.name}: ") or "runs"
+            lines.append(f"  {state.name:<{_WIDTH}} {text}")
         for saying in state.sayings:
             if saying not in self._told:
                 self._told.add(saying)
@@ -58,3 +60,20 @@ class StartReport:
 def restart_line(name: str, *, reason: str, delay_s: float) -> str:
     """One line about a part that ended and will be started again."""
     return f"{name} {reason}; it is started again in {delay_s:.1f} s"
+
+
+class Repeats:
+    """Holds back a line shown a short while ago; lines that differ only in numbers are one."""
+
+    def __init__(self, *, every_s: float = 60.0) -> None:
+        self._every_s = every_s
+        self._shown: dict[str, float] = {}
+
+    def is_news(self, line: str, now: float) -> bool:
+        """Whether `line` should be shown at `now` (seconds of a monotonic clock)."""
+        key = re.sub(r"[0-9]+", "0", line)
+        self._shown = {k: t for k, t in self._shown.items() if now - t < self._every_s}
+        if key in self._shown:
+            return False
+        self._shown[key] = now
+        return True

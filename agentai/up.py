@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from agentai.embedded.valkey import Valkey
 from agentai.instance import Instance, Running
 from agentai.part import Part
 from agentai.process import Command
-from agentai.report import StartReport, State, heading
+from agentai.report import Repeats, StartReport, State, heading
 from agentai.supervisor import Supervisor
 from core.errors import ConfigError
 
@@ -36,10 +37,12 @@ class Terminal:
 
     def __init__(self) -> None:
         self._report = StartReport()
+        self._repeats = Repeats()
 
     def warn(self, text: str) -> None:
         """Prints something an operator should know."""
-        print(text, file=sys.stderr, flush=True)
+        if self._repeats.is_news(text, time.monotonic()):
+            print(text, file=sys.stderr, flush=True)
 
     def changed(self, states: Sequence[State]) -> None:
         """Prints what is new."""

@@ -47,7 +47,7 @@ start() {
         systemctl start docker && wait_until_up && return 0
     fi
     # Something may be starting it at this very moment, such as the package's own script.
-    if pgrep -x dockerd >/dev/null 2>&1 && wait_until_up; then return 0; fi
+    if grep -qsx dockerd /proc/[0-9]*/comm && wait_until_up; then return 0; fi
     say "engine: no init system starts dockerd, so it is started here (log: $log)"
     start_daemon && return 0
     # Firewall rules are what most often is forbidden; task containers have no network anyway.
