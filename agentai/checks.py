@@ -297,7 +297,7 @@ async def clock() -> str:
 
 
 CHECKS = tuple(
-    Check(name=look.__name__.replace("_", " "), look=look)
+    Check(name=look.__name__.replace("_", "-"), look=look)
     for look in (
         python, settings, home, secret_key, postgres, redis, telegram, model, engine, container,
         disk, clock,

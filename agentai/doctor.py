@@ -1,4 +1,4 @@
-"""`agentai doctor`: looks at every part and says how to mend what is wrong.
+"""`agentai doctor [PART…]`: looks at every part, or at those named, and says how to mend it.
 
 Exit code 0 when all is well, 1 when something is not. A check that fails, hangs or breaks never
 hides the others.
@@ -35,7 +35,10 @@ def main(argv: list[str]) -> int:
     if argv and argv[0] in {"-h", "--help"}:
         print(__doc__)
         return 0
-    return asyncio.run(_run(CHECKS))
+    known = {check.name: check for check in CHECKS}
+    if unknown := [name for name in argv if name not in known]:
+        raise UserFacing(f"There is no part {unknown[0]!r}.", f"Choose from: {', '.join(known)}.")
+    return asyncio.run(_run([known[name] for name in argv] or CHECKS))
 
 
 async def _run(checks: Sequence[Check]) -> int:

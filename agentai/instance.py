@@ -15,6 +15,7 @@ import fcntl
 import json
 import os
 import secrets
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from agentai.files import write_private
 from core.errors import ConfigError, UserFacing
 
 DEFAULT_HOME = ".agentai"
+HOLD_PATIENCE_S = 0.3  # a command that only asks who holds the folder is in the way for a moment
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +48,7 @@ class Instance:
         self.logs = home / "logs"
         self._lock: int | None = None
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if home.stat().st_uid != os.geteuid():
+        if os.geteuid() not in {0, home.stat().st_uid}:
             raise ConfigError("AGENTAI_HOME", f"{home} belongs to another user")
         home.chmod(0o700)
         self.logs.mkdir(mode=0o700, exist_ok=True)
@@ -56,21 +58,25 @@ class Instance:
         """The instance that `AGENTAI_HOME` names."""
         return cls(home_from_environment())
 
-    def hold(self) -> None:
+    def hold(self, name: str = "lock") -> None:
         """Takes the folder for this process until it ends; refuses when another holds it."""
-        descriptor = os.open(self.home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        descriptor = os.open(self.home / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if not _lock_within(descriptor, HOLD_PATIENCE_S):
             holder = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
             os.close(descriptor)
             raise UserFacing(
                 f"AgentAI runs already in {self.home} (process {holder}).",
                 "Stop it first, or choose another folder with AGENTAI_HOME.",
-            ) from None
+            )
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         self._lock = descriptor
+
+    def release(self) -> None:
+        """Lets the folder go, as the end of the process would."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def secret_key(self) -> str:
         """The key in HOME/secret.key; a new one of 32 random bytes when there is none."""
@@ -114,6 +120,19 @@ class Instance:
             except BlockingIOError:
                 return True
         return False
+
+
+def _lock_within(descriptor: int, patience_s: float) -> bool:
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
 
 
 def home_from_environment() -> Path:

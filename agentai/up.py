@@ -50,39 +50,53 @@ class Terminal:
             print(line, flush=True)
 
 
+OWN_PARTS = ("serve", "executor")
+
+
 def main(argv: list[str]) -> int:
-    """Runs until a signal; returns 0, or 2 when a part refused a setting."""
-    del argv
+    """Runs until a signal; returns 0, or 2 when a part refused a setting.
+
+    `argv` may name some of our parts: then only these run here, against servers that are elsewhere.
+    """
+    if unknown := [name for name in argv if name not in OWN_PARTS]:
+        print(f"agentai up: {unknown[0]!r} is not one of {', '.join(OWN_PARTS)}", file=sys.stderr)
+        return 2
     instance = Instance.from_environment()
-    instance.hold()
+    instance.hold("-".join(("lock", *argv)))
     print(heading(instance.home), flush=True)
-    environment, parts = plan(instance, os.environ)
+    if argv:
+        return _run(instance, [_own_part(name, _environment(instance)) for name in argv])
+    environment, parts = plan(instance, _environment(instance))
     instance.announce(_running(environment))
     try:
-        return Supervisor(parts, logs=instance.logs, listener=Terminal()).run()
+        return _run(instance, parts)
     finally:
         instance.withdraw()
         remove_socket_folder(instance.home)
 
 
-def plan(instance: Instance, given: Mapping[str, str]) -> tuple[dict[str, str], list[Part]]:
-    """The environment of our own parts, and all parts in the order of their start."""
-    environment = {name: value for name, value in given.items() if value}
+def _run(instance: Instance, parts: Sequence[Part]) -> int:
+    return Supervisor(parts, logs=instance.logs, listener=Terminal()).run()
+
+
+def _environment(instance: Instance) -> dict[str, str]:
+    """Ours without empty variables, with the folder's absolute path and the secret key."""
+    environment = {name: value for name, value in os.environ.items() if value}
     environment["AGENTAI_HOME"] = str(instance.home)
-    environment.setdefault("AGENTAI_SECRET_KEY", instance.secret_key())
-    servers = _servers(instance, environment)
-    local_telegram = (
-        "TELEGRAM_BOT_TOKEN" not in environment and "TELEGRAM_API_URL" not in environment
-    )
-    if local_telegram:
-        _use_playground(instance, environment)
-    own = [
-        _own_part("serve", environment, stop_rank=0, stop_s=4),
-        _own_part("executor", environment, stop_rank=1, stop_s=3),
-    ]
-    if local_telegram:
-        own.append(_own_part("playground", environment, stop_rank=2, stop_s=1))
-    return environment, [*own, *servers]
+    if "AGENTAI_SECRET_KEY" not in environment:
+        environment["AGENTAI_SECRET_KEY"] = instance.secret_key()
+    return environment
+
+
+def plan(instance: Instance, environment: Mapping[str, str]) -> tuple[dict[str, str], list[Part]]:
+    """The completed environment of our own parts, and all parts in the order of their start."""
+    complete = dict(environment)
+    servers = _servers(instance, complete)
+    names = list(OWN_PARTS)
+    if "TELEGRAM_BOT_TOKEN" not in complete and "TELEGRAM_API_URL" not in complete:
+        _use_playground(instance, complete)
+        names.append("playground")
+    return complete, [*(_own_part(name, complete) for name in names), *servers]
 
 
 def _servers(instance: Instance, environment: dict[str, str]) -> list[Part]:
@@ -110,11 +124,12 @@ def _server_part(name: str, server: Postgres | Valkey, *, text: str, stop_s: flo
     )  # fmt: skip
 
 
-def _own_part(name: str, environment: Mapping[str, str], *, stop_rank: int, stop_s: float) -> Part:
+def _own_part(name: str, environment: Mapping[str, str]) -> Part:
+    rank, stop_s = {"serve": (0, 4), "executor": (1, 3), "playground": (2, 1)}[name]
     command = Command(
         argv=(sys.executable, "-m", "agentai.cli", name), env=dict(environment), cwd=Path.cwd()
     )
-    return Part(name=name, prepare=_always(command), beats=True, stop_rank=stop_rank, stop_s=stop_s)
+    return Part(name=name, prepare=_always(command), beats=True, stop_rank=rank, stop_s=stop_s)
 
 
 def _always(command: Command) -> Callable[[], Command]:

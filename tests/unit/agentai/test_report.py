@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from agentai.report import StartReport, State
+from agentai.report import Repeats, StartReport, State
 
 
 def state(name: str, *, ready: bool, text: str = "", sayings: tuple[str, ...] = ()) -> State:
@@ -23,3 +23,16 @@ def test_a_saying_comes_before_ready_and_only_once() -> None:
     assert report.lines(states) == ("  serve       runs", "Chat: x", "ready")
     states = [state("serve", ready=False, sayings=("Chat: x", "Chat: y"))]
     assert report.lines(states) == ("Chat: y",)
+
+
+def test_a_part_does_not_repeat_its_own_name() -> None:
+    states = [state("serve", ready=True, text="serve: polling")]
+    assert StartReport().lines(states)[0] == "  serve       polling"
+
+
+def test_the_same_warning_is_shown_once_a_minute() -> None:
+    repeats = Repeats(every_s=60)
+    assert repeats.is_news("05:24:06 polling waits", 0.0)
+    assert not repeats.is_news("05:24:07 polling waits", 1.0)
+    assert repeats.is_news("05:24:07 something else", 1.0)
+    assert repeats.is_news("05:25:07 polling waits", 61.0)
