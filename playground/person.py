@@ -1,0 +1,108 @@
+"""What the person on the other side of the chat can do: write, edit, press, send files."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+from playground.validation import bad, command_entities, cut_paste
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from playground.methods import Methods
+    from playground.state import Shown, State
+    from playground.updates import UpdateQueue
+
+IMAGES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
+
+
+class Person:
+    """Acts in the chat with the bot; `user_id` and `chat_id` default to the owner's."""
+
+    def __init__(
+        self, state: State, updates: UpdateQueue, methods: Methods, tell: Callable[[str, Any], None]
+    ) -> None:
+        self._state = state
+        self._updates = updates
+        self._methods = methods
+        self._tell = tell
+
+    def send(
+        self, text: str, *, user_id: int | None = None, chat_id: int | None = None,
+        reply_to: int | None = None,
+    ) -> int:  # fmt: skip
+        """Sends a text; a long one goes out in several messages. Returns the last one's id."""
+        user = user_id or self._state.owner["id"]
+        message_id = 0
+        for part in cut_paste(text):
+            kept = part.strip()
+            shown = self._state.add(
+                chat_id or user, user, text=kept, entities=command_entities(kept), reply_to=reply_to
+            )
+            message_id = self._deliver(shown)
+        return message_id
+
+    def send_files(
+        self, files: Sequence[tuple[str, str, bytes]], *, caption: str = "",
+        reply_to: int | None = None,
+    ) -> list[int]:  # fmt: skip
+        """Sends (name, mime type, content) each; several become an album."""
+        owner: int = self._state.owner["id"]
+        album = secrets.token_hex(6) if len(files) > 1 else None
+        ids = []
+        for index, (name, mime, content) in enumerate(files):
+            file = self._state.store(name, mime, content)
+            kind: dict[str, Any] = {"photo" if mime in IMAGES else "document": file.file_id}
+            shown = self._state.add(
+                owner,
+                owner,
+                text=caption if index == 0 else "",
+                album=album,
+                reply_to=reply_to,
+                **kind,
+            )
+            ids.append(self._deliver(shown))
+        return ids
+
+    def _deliver(self, shown: Shown) -> int:
+        self._tell("message", shown)
+        self._updates.add(message=self._state.as_api(shown))
+        return shown.id
+
+    def edit(self, message_id: int, text: str) -> None:
+        """Edits an own message."""
+        shown = self._state.messages.get(message_id)
+        if shown is None or shown.is_bot or not text.strip():
+            raise bad("message can't be edited")
+        shown.text = text.strip()
+        shown.entities = command_entities(shown.text)
+        shown.edits += 1
+        self._tell("edit", shown)
+        self._updates.add(edited_message=self._state.as_api(shown))
+
+    def press(self, message_id: int, data: str, *, user_id: int | None = None) -> str:
+        """Presses the button with this data or label; returns the callback's id."""
+        shown = self._state.messages.get(message_id)
+        keys = [b for row in shown.buttons for b in row] if shown else []
+        key = next((b for b in keys if data in {b.get("callback_data"), b["text"]}), None)
+        if shown is None or key is None:
+            raise bad("there is no such button")
+        callback_id = secrets.token_hex(8)
+        self._methods.callbacks[callback_id] = (time.monotonic(), message_id)
+        self._updates.add(callback_query={
+            "id": callback_id, "from": self._state.user(user_id or self._state.owner["id"]),
+            "message": self._state.as_api(shown), "data": key["callback_data"],
+            "chat_instance": "1",
+        })  # fmt: skip
+        return callback_id
+
+    def react(self, message_id: int, emoji: str) -> None:
+        """Reacts to a message."""
+        owner = self._state.owner
+        self._updates.add(message_reaction={
+            "chat": self._state.chat(owner["id"]), "message_id": message_id, "user": owner,
+            "date": int(time.time()), "old_reaction": [],
+            "new_reaction": [{"type": "emoji", "emoji": emoji}],
+        })  # fmt: skip
