@@ -49,12 +49,17 @@ class StartReport:
         if state.is_ready and state.name not in self._told:
             self._told.add(state.name)
             text = state.text.removeprefix(f"{state.name}: ") or "runs"
-            lines.append(f"  {state.name:<{_WIDTH}} {text}")
+            lines.append(_row(state.name, text))
         for saying in state.sayings:
             if saying not in self._told:
                 self._told.add(saying)
-                lines.append(saying)
+                label, colon, text = saying.partition(": ")
+                lines.append(_row(label, text) if colon and " " not in label else saying)
         return lines
+
+
+def _row(label: str, text: str) -> str:
+    return f"  {label:<{_WIDTH}} {text}"
 
 
 def restart_line(name: str, *, reason: str, delay_s: float) -> str:

@@ -29,6 +29,7 @@ from core.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+PLAYGROUND_OWNER_ID = "7001"  # whoever can open the page is the owner there
 LOOPBACK = "127.0.0.1"
 
 
@@ -145,6 +146,7 @@ def _use_playground(instance: Instance, environment: dict[str, str]) -> None:
     environment["PLAYGROUND_PORT"] = str(port)
     environment["TELEGRAM_API_URL"] = f"http://{LOOPBACK}:{port}"
     environment["TELEGRAM_BOT_TOKEN"] = instance.playground_token()
+    environment.setdefault("AGENTAI_OWNER_ID", PLAYGROUND_OWNER_ID)
 
 
 def _free_port(memory: Path) -> int:

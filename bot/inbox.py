@@ -16,7 +16,7 @@ import json
 import logging
 from typing import TYPE_CHECKING
 
-from bot.telegram_api import BadToken, OtherPoller
+from bot.telegram_api import POLL_S, BadToken, OtherPoller
 from bot.updates import update_ids
 from core.errors import ConfigError, Retryable
 from core.sql import load_queries
@@ -76,13 +76,14 @@ class Poller:
         self.polled_at = 0.0
 
     async def step(self) -> None:
-        """One long poll.
+        """One long poll; the very first does not wait, it shows that polling works.
 
         Raises `Retryable` when Telegram or Postgres is away, `ConfigError` for a bad token.
         """
         try:
             async with asyncio.timeout(WATCHDOG_S):
-                updates = await self._api.poll(self._offset)
+                wait_s = POLL_S if self.first_poll.is_set() else 0
+                updates = await self._api.poll(self._offset, wait_s=wait_s)
         except OtherPoller as error:
             await self._conflict(str(error))
             return
@@ -90,8 +91,7 @@ class Poller:
             raise ConfigError("TELEGRAM_BOT_TOKEN", "Telegram does not accept it") from error
         except TimeoutError:
             raise Retryable("no poll was answered within two minutes, dialling anew") from None
-        finally:
-            self.first_poll.set()
+        self.first_poll.set()
         self._conflicts = 0
         self.polled_at = asyncio.get_running_loop().time()
         await self._keep(updates)

@@ -92,10 +92,10 @@ class TelegramApi(telegram.Bot):
         except TelegramError as error:
             raise _sorted(error) from error
 
-    async def poll(self, offset: int | None) -> list[object]:
-        """One long poll: updates from `offset` on, as JSON values."""
+    async def poll(self, offset: int | None, *, wait_s: int = POLL_S) -> list[object]:
+        """One poll: updates from `offset` on, as JSON values; waits up to `wait_s` for one."""
         answer = await self.call(
-            "getUpdates", timeout_s=POLL_S + 10, offset=offset, timeout=POLL_S, limit=100,
+            "getUpdates", timeout_s=POLL_S + 10, offset=offset, timeout=wait_s, limit=100,
             allowed_updates=["message", "edited_message", "callback_query"],
         )  # fmt: skip
         return answer if isinstance(answer, list) else []

@@ -19,10 +19,12 @@ def test_each_part_is_told_once_when_it_is_ready() -> None:
 
 def test_a_saying_comes_before_ready_and_only_once() -> None:
     report = StartReport()
-    states = [state("serve", ready=True, sayings=("Chat: x",))]
-    assert report.lines(states) == ("  serve       runs", "Chat: x", "ready")
-    states = [state("serve", ready=False, sayings=("Chat: x", "Chat: y"))]
-    assert report.lines(states) == ("Chat: y",)
+    states = [state("serve", ready=True, sayings=("chat: http://x",))]
+    assert report.lines(states) == ("  serve       runs", "  chat        http://x", "ready")
+    states = [
+        state("serve", ready=False, sayings=("chat: http://x", "No engine is there: start it"))
+    ]
+    assert report.lines(states) == ("No engine is there: start it",)
 
 
 def test_a_part_does_not_repeat_its_own_name() -> None:
