@@ -33,7 +33,7 @@ lock: dev ## write both lock files anew from pyproject.toml
 	@scripts/lock.sh
 
 wheels: venv ## download what the service image needs, so that it builds without a package index
-	@$(bin)/python -m pip download --quiet --no-deps --require-hashes --only-binary :all: --dest .build/wheels -r requirements.lock
+	@scripts/wheels.sh
 
 bench: dev image ## measure, and write docs/benchmarks.md
 	@$(bin)/python -m bench
