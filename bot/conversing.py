@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bot.cards import short
 from bot.files import MAX_BYTES, too_big
 from coordinator.store import NewMessage
-from core.tasks import TaskState, has_ended
+from core.tasks import TaskState, answer_key, has_ended
 
 if TYPE_CHECKING:
     from bot.files import FileStore
@@ -60,11 +60,7 @@ class Conversing:
 
     async def _tell_task(self, route: Route, message: Message, task: Task) -> None:
         key = f"update:{message.update_id}"
-        if task.state is TaskState.WAITING and task.question_step is not None:
-            await self._tasks.add_input(
-                route.session, task.no, "answer", text=message.text, step=task.question_step,
-                key=key,
-            )  # fmt: skip
+        if await self._answers(route, message, task):
             text = f"#{task.no} has your answer."
         elif task.kind == "shell":
             text = f"#{task.no} is a plain command and does not listen. /cancel {task.no} stops it."
@@ -74,6 +70,16 @@ class Conversing:
         route.has_control = True
         chat_id = message.sender.chat_id
         await route.say(self._store, chat_id, text, reply_to=message.message_id)
+
+    async def _answers(self, route: Route, message: Message, task: Task) -> bool:
+        """Whether this is the answer to the task's open question; a question has one answer."""
+        step = task.question_step
+        if task.state is not TaskState.WAITING or step is None:
+            return False
+        key = answer_key(task.no, step)
+        return await self._tasks.add_input(
+            route.session, task.no, "answer", text=message.text, step=step, key=key
+        )
 
     async def _text_with_file(self, route: Route, message: Message) -> str:
         """The message's text, led by the number and name of its file."""

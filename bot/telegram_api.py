@@ -95,7 +95,7 @@ class TelegramApi(telegram.Bot):
     async def poll(self, offset: int | None, *, wait_s: int = POLL_S) -> list[object]:
         """One poll: updates from `offset` on, as JSON values; waits up to `wait_s` for one."""
         answer = await self.call(
-            "getUpdates", timeout_s=POLL_S + 10, offset=offset, timeout=wait_s, limit=100,
+            "getUpdates", timeout_s=wait_s + 10, offset=offset, timeout=wait_s, limit=100,
             allowed_updates=["message", "edited_message", "callback_query"],
         )  # fmt: skip
         return answer if isinstance(answer, list) else []

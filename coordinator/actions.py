@@ -21,7 +21,7 @@ from coordinator.tools import (
 )
 from core.config import SPECS
 from core.errors import UserFacing
-from core.tasks import NewTask, TaskFile, has_ended
+from core.tasks import NewTask, TaskFile, TaskState, answer_key, has_ended
 
 if TYPE_CHECKING:
     from coordinator.ports import Voice
@@ -116,7 +116,12 @@ class Actions:
         task = await self._tasks.get(wanted.no, session=session)
         if task is None or has_ended(task.state):
             raise UserFacing(f"Task #{wanted.no} is not running.", "Delegate new work instead.")
-        await self._tasks.add_input(session, wanted.no, "steer", text=wanted.text, key=key)
+        step = task.question_step
+        if task.state is not TaskState.WAITING or not await self._tasks.add_input(
+            session, wanted.no, "answer", text=wanted.text, step=step,
+            key=answer_key(wanted.no, step or 0),
+        ):  # fmt: skip
+            await self._tasks.add_input(session, wanted.no, "steer", text=wanted.text, key=key)
         return Effect(text=f"Task #{wanted.no} was told.", has_control=True)
 
     async def _set(self, wanted: ChangeSetting) -> str:

@@ -73,8 +73,8 @@ class Host:
             self._spawner.spawn(forever(step, name=name), name=name)
 
     async def _wait_for_engine(self) -> None:
-        while not await self._check():
-            await asyncio.sleep(2)  # noqa: ASYNC110 - the engine tells nobody when it comes up
+        while not await self._check():  # noqa: ASYNC110 - an engine tells nobody when it comes up
+            await asyncio.sleep(2)
 
     async def _check(self) -> bool:
         """Reports whether this host can work; says what to do when it cannot."""

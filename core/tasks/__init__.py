@@ -1,7 +1,7 @@
 """Tasks: their states (pure), what they are, and the store that is the truth."""
 
 from core.tasks.states import Ended, TaskState, has_ended, may_become
-from core.tasks.store import TaskStore
+from core.tasks.store import TaskStore, answer_key
 from core.tasks.types import (
     NewTask,
     Outcome,
@@ -25,6 +25,7 @@ __all__ = [
     "TaskNo",
     "TaskState",
     "TaskStore",
+    "answer_key",
     "has_ended",
     "may_become",
 ]

@@ -29,6 +29,11 @@ _SELECT = SQL["select"]
 _LIVE = "state in ('running', 'waiting')"
 
 
+def answer_key(no: int, step: int) -> str:
+    """The key under which the one answer to a question is kept."""
+    return f"task:{no}:answer:{step}"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Host:
     """An executor host as it last reported itself."""
