@@ -34,6 +34,9 @@ class Listener(Protocol):
     def warn(self, text: str) -> None:
         """Something an operator should know."""
 
+    def logged(self, name: str, line: str) -> None:
+        """A part logged a warning or worse."""
+
     def changed(self, states: Sequence[State]) -> None:
         """A part became ready or said something."""
 
@@ -103,7 +106,7 @@ class Supervisor:
         news = False
         for child in self._children:
             for line in child.take_shown():
-                self._listener.warn(f"{child.part.name}: {line}")
+                self._listener.logged(child.part.name, line)
             for beat in child.take_beats():
                 child.vitals = beaten(child.vitals, now)
                 if beat.word is Word.READY:

@@ -42,8 +42,12 @@ class Terminal:
 
     def warn(self, text: str) -> None:
         """Prints something an operator should know."""
-        if self._repeats.is_news(text, time.monotonic()):
-            print(text, file=sys.stderr, flush=True)
+        print(text, file=sys.stderr, flush=True)
+
+    def logged(self, name: str, line: str) -> None:
+        """Prints a part's warning, unless it has just said the same."""
+        if self._repeats.is_news(f"{name}: {line}", time.monotonic()):
+            self.warn(f"{name}: {line}")
 
     def changed(self, states: Sequence[State]) -> None:
         """Prints what is new."""
