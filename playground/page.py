@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from playground.methods import Upload
 from playground.state import Shown
 from playground.validation import ApiError
 
@@ -149,11 +150,8 @@ class Page:
 
     async def _upload(self, request: web.Request) -> web.Response:
         form = await request.post()
-        found = [
-            (f.filename, f.content_type, f.file.read())
-            for f in form.getall("files")
-            if isinstance(f, web.FileField)
-        ]
+        uploads = [read_upload(f) for f in form.getall("files") if isinstance(f, web.FileField)]
+        found = [(u.name, u.mime, u.content) for u in uploads]
         caption, reply = str(form.get("caption", "")), str(form.get("reply_to", ""))
         ids = self._person.send_files(
             found, caption=caption, reply_to=int(reply) if reply.isdecimal() else None
@@ -174,6 +172,12 @@ class Page:
         body = await request.json()
         self._person.react(int(body["message_id"]), str(body["emoji"])[:8])
         return web.json_response({})
+
+
+def read_upload(field: web.FileField) -> Upload:
+    """A file out of a form."""
+    with field.file:
+        return Upload(field.filename, field.content_type, field.file.read())
 
 
 def _asset(name: str) -> web.Response:

@@ -18,8 +18,8 @@ from aiohttp import web
 
 from playground.faults import Faults
 from playground.hook import Hook
-from playground.methods import Methods, Params, Upload, read_params
-from playground.page import UPLOAD_CAP, Page
+from playground.methods import Methods, Params, read_params
+from playground.page import UPLOAD_CAP, Page, read_upload
 from playground.person import Person
 from playground.state import Shown, State
 from playground.store import Store
@@ -222,7 +222,7 @@ async def _params(request: web.Request) -> Params:
             for name, value in (await request.post()).items():
                 params[name] = value
     uploads = {
-        name: Upload(value.filename, value.content_type, value.file.read())
+        name: read_upload(value)
         for name, value in params.items()
         if isinstance(value, web.FileField)
     }

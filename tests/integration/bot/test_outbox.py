@@ -1,0 +1,153 @@
+"""Messages arrive, in order, once: with a real database and Telegram's faults over the wire."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from bot.delivery import FilePayload, TextPayload
+from bot.outbox import Outbox
+from bot.outbox_store import OutboxStore
+from bot.pacing import Pacer
+from bot.telegram_api import TelegramApi
+from core.db import Database
+from core.migrate import migrate
+from core.spawn import forever, held
+from playground.server import PlaygroundServer
+from tests.support.world import OWNER, TOKEN
+
+
+class Setting:
+    """An outbox that can be started, killed and started again."""
+
+    def __init__(self, database: Database, telegram: PlaygroundServer) -> None:
+        self.database = database
+        self.telegram = telegram
+        self.store = OutboxStore(database)
+
+    async def enqueue(self, *texts: str) -> None:
+        async with self.database.transaction() as session:
+            for text in texts:
+                await self.store.enqueue(session, OWNER, TextPayload(text=text), method="text")
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Outbox]:
+        api = TelegramApi(TOKEN, self.telegram.api_url)
+        self.store = OutboxStore(self.database)
+        await self.store.load()
+        outbox = Outbox(store=self.store, api=api, pacer=Pacer())
+        async with held(forever(outbox.step, name="outbox"), name="outbox"):
+            yield outbox
+
+    def texts(self) -> list[str]:
+        return [m.text for m in self.telegram.bot_messages()]
+
+
+@pytest.fixture
+async def setting(database_url: str) -> AsyncIterator[Setting]:
+    database = await Database.connect(database_url)
+    await migrate(database)
+    telegram = PlaygroundServer(token=TOKEN, owner_id=OWNER)
+    await telegram.start()
+    yield Setting(database, telegram)
+    await telegram.stop()
+    await database.close()
+
+
+async def test_messages_arrive_in_order(setting: Setting) -> None:
+    await setting.enqueue(*(f"message {n}" for n in range(25)))
+    async with setting.running():
+        await setting.telegram.wait_for(lambda m: m.text == "message 24")
+    assert setting.texts() == [f"message {n}" for n in range(25)]
+
+
+@pytest.mark.parametrize("kind", ["429", "500", "502", "drop_before", "drop_after"])
+async def test_whatever_goes_wrong_once_a_message_arrives_exactly_once(
+    setting: Setting, kind: str
+) -> None:
+    setting.telegram.faults.add("sendMessage", kind)  # type: ignore[arg-type]
+    await setting.enqueue("first", "second")
+    async with setting.running():
+        await setting.telegram.wait_for(lambda m: m.text == "second")
+    assert setting.texts() == ["first", "second"]
+
+
+async def test_a_send_cut_off_by_a_kill_is_found_and_not_repeated(setting: Setting) -> None:
+    setting.telegram.person.send("the owner's message before")
+    setting.telegram.faults.add("sendMessage", "hang", seconds=30)
+    await setting.enqueue("only once")
+    async with setting.running():  # left while the call hangs: the row stays in `sending`
+        await until(
+            lambda: (
+                any(m == "sendMessage" for _, m, _ in setting.telegram.calls)
+                or not setting.telegram.faults._planned
+            )
+        )
+    setting.telegram.state.add(OWNER, setting.telegram.state.bot_id, text="only once")
+    setting.telegram.person.send("the owner's message after")
+    async with setting.running():
+        await setting.enqueue("next")
+        await setting.telegram.wait_for(lambda m: m.text == "next")
+    assert setting.texts() == ["only once", "next"]
+
+
+async def test_a_send_that_never_arrived_is_repeated(setting: Setting) -> None:
+    setting.telegram.faults.add("sendMessage", "drop_before", count=1)
+    setting.telegram.faults.add("editMessageText", "502", count=1)
+    await setting.enqueue("must arrive")
+    async with setting.running():
+        await setting.telegram.wait_for(lambda m: m.text == "must arrive")
+    assert setting.texts() == ["must arrive"]
+
+
+async def test_a_document_in_doubt_is_found_by_its_caption(setting: Setting) -> None:
+    setting.telegram.faults.add("sendDocument", "drop_after")
+    file = FilePayload(filename="a.txt", caption="#1 a.txt", content="aGVsbG8=")
+    async with setting.database.transaction() as session:
+        await setting.store.enqueue(session, OWNER, file, method="file")
+    async with setting.running():
+        await setting.enqueue("after")
+        await setting.telegram.wait_for(lambda m: m.text == "after")
+    assert setting.texts() == ["#1 a.txt", "after"]
+    document = setting.telegram.bot_messages()[0].document
+    assert setting.telegram.state.files[document or ""].content == b"hello"
+
+
+async def test_a_message_that_telegram_refuses_does_not_block_the_next(setting: Setting) -> None:
+    await setting.enqueue("x" * 5000, "next")
+    async with setting.running():
+        await setting.telegram.wait_for(lambda m: m.text == "next")
+    row = await setting.database.fetchrow("select error from outbox where state = 'failed'")
+    assert row is not None
+    assert "too long" in row["error"]
+
+
+async def test_an_edit_of_a_deleted_message_is_sent_as_a_new_one(setting: Setting) -> None:
+    async with setting.running() as outbox:
+        await setting.enqueue("draft")
+        outbox.wake()
+        draft = await setting.telegram.wait_for(lambda m: m.text == "draft")
+        draft.deleted = True
+        await until_sent(setting.database)
+        row = await setting.database.fetchrow("select id from outbox")
+        assert row is not None
+        async with setting.database.transaction() as session:
+            await setting.store.enqueue(
+                session, OWNER, TextPayload(text="final"), method="edit", edit_of=row["id"]
+            )
+        outbox.wake()
+        await setting.telegram.wait_for(lambda m: m.text == "final")
+    assert setting.texts() == ["final"]
+
+
+async def until_sent(database: Database) -> None:
+    async with asyncio.timeout(10):
+        while await database.fetchval("select count(*) from outbox where state <> 'sent'"):
+            await asyncio.sleep(0.01)
+
+
+async def until(condition: object) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # type: ignore[operator]
+            await asyncio.sleep(0.01)
