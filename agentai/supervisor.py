@@ -90,7 +90,8 @@ class Supervisor:
         if self._asked_to_stop or self._stopping:
             return self._stop(now)
         for child in self._children:
-            self._tend(child, now)
+            if not self._stopping:  # one part may have given up for all
+                self._tend(child, now)
         return True
 
     def _wait_s(self) -> float:
