@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 WAIT_S = 5.0
 ROOM_MB = 1024
+ENGINE_SOCKET = Path("/var/run/docker.sock")
 CLOCK_S = 60
 OLDEST_PYTHON = (3, 11, 0)
 OLDEST_POSTGRES = 140_000
@@ -227,16 +228,35 @@ async def _config() -> Config:
 
 async def engine() -> str:
     """The container engine and the image; says both."""
-    from executors.docker_launcher import DockerLauncher
+    from executors.docker_launcher import NO_ENGINE, DockerLauncher
     from executors.images import executor_image_tag, project_root
 
     image = executor_image_tag(project_root())
     launcher = DockerLauncher(image=image, instance="doctor", host="doctor")
     try:
         await launcher.check()
+    except UserFacing as error:
+        if error.text == NO_ENGINE.text:
+            raise _no_engine() from error
+        raise
     finally:
         launcher.close()
     return f"answers, {image} is there"
+
+
+def _no_engine() -> UserFacing:
+    """Why the engine may not answer, and what to do about it."""
+    if address := os.environ.get("DOCKER_HOST"):
+        return UserFacing(f"No engine answers at {address}.", "Correct DOCKER_HOST, or unset it.")
+    if ENGINE_SOCKET.exists() and not os.access(ENGINE_SOCKET, os.W_OK):
+        return UserFacing(
+            "This user may not speak to the container engine.",
+            "sudo usermod -aG docker $USER, then log in again.",
+        )
+    return UserFacing(
+        "The container engine does not answer.",
+        "`make up` as root installs and starts it; elsewhere: systemctl start docker",
+    )
 
 
 async def container() -> str:

@@ -101,9 +101,10 @@ class _teller:  # noqa: N801 - a function with a memory
         if status == self._told:
             return
         self._told = status
-        if status != "ready":
+        if status == "ready":
+            self._beat.ready(f"executor: {detail.splitlines()[0]}")
+        else:
             self._beat.say(f"executor: {detail.replace(chr(10), ' ')}")
-        self._beat.ready(f"executor: {detail.splitlines()[0]}")
 
 
 def main() -> int:
