@@ -54,12 +54,15 @@ class Observer(threading.Thread):
     def _look(self, pid: str) -> None:
         try:
             command = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace")
-            born = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+            stat = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            parent = Path(f"/proc/{stat[1]}/cmdline").read_bytes()
         except (OSError, IndexError):
             return
+        if parent.startswith(b"/bin/bash\0-c\0"):
+            return  # a child that bash has forked but that has not become `sleep` yet
         if command.startswith("/bin/bash\0-c\0") and MARK in command:
             mark = MARK + command.split(MARK, 1)[1].split("-end", 1)[0]
-            self.seen[mark].add((pid, born))
+            self.seen[mark].add((pid, stat[19]))
 
 
 @dataclass

@@ -1,9 +1,9 @@
 """One task in its container: the conversation over its line, and the limits that the host enforces.
 
 Whatever ends first ends the task: the worker's `finish`, the owner's cancel, a limit, the
-container's death, or a lease that was lost. Then the container is killed, and only after that the
-end is written down, with the fencing token. When the host itself is killed in between, the next one
-finds the task still held and goes on from there.
+container's death, or a lease that was lost. The end is written down with the fencing token, and
+only then the container goes (a cancelled one is killed first). When the host itself is killed in
+between, the next one finds the task still held and goes on, or finds an orphan and removes it.
 """
 
 from __future__ import annotations
@@ -128,18 +128,26 @@ class Run:
     async def finish(self) -> None:
         """Carries the task to its end and writes that down; the container is gone afterwards.
 
-        Cancelling leaves task and container as they are, for the next host process to adopt.
+        A result is written down before its container goes, so that a `kill -9` in between loses
+        nothing; only a cancelled container is killed first. Cancelling this coroutine leaves task
+        and container as they are, for the next host process to adopt.
         """
         try:
             outcome = await self._until_the_end()
         except Stale:
             log.warning("task #%s is not ours any more", self.task.no)
             outcome = None
-        await insist(lambda: self._p.launcher.remove(self._slot.name))
+        if outcome is CANCELLED:
+            await insist(lambda: self._p.launcher.remove(self._slot.name))
         if outcome is not None:
-            await insist(lambda: self._p.tasks.finish(self.task.no, self.task.fence, outcome))
-            await self._tell()
+            await self._write_down(outcome)
+        await insist(lambda: self._p.launcher.remove(self._slot.name))
         await self._slot.delete()
+
+    async def _write_down(self, outcome: Outcome) -> None:
+        no, fence = self.task.no, self.task.fence
+        await insist(lambda: self._p.tasks.finish(no, fence, outcome))
+        await self._tell()
 
     async def _until_the_end(self) -> Outcome:
         async with (
