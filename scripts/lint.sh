@@ -11,5 +11,6 @@ say "lint: formatting"
 "$bin/ruff" format --quiet --check .
 say "lint: types"
 "$bin/mypy"
+mkdir -p .build
 say "lint: layers"
 "$bin/lint-imports" --no-cache >"$root/.build/layers.txt" 2>&1 || { cat "$root/.build/layers.txt" >&2; exit 1; }
