@@ -14,8 +14,8 @@ SETTINGS = (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf
 
 def test_every_setting_is_documented_with_its_default_and_meaning() -> None:
     for spec in SPECS.values():
-        words = {True: "on", False: "off", "": "not set"}
-        default = words.get(spec.default, spec.default) if spec.default in words else spec.default
+        default = ("on" if spec.default else "off") if spec.kind == "switch" else spec.default
+        default = "not set" if default == "" else default
         variables = ", ".join(f"`{name.upper()}`" for name in spec.env)
         assert f"| `{spec.name}` | {default} | {variables} | {spec.help} |" in SETTINGS
 
