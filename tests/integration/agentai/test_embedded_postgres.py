@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from agentai.embedded.orphans import processes_in
+from agentai.embedded.places import remove_socket_folder
 from agentai.embedded.postgres import Postgres
 from core.errors import UserFacing
 
@@ -87,6 +88,9 @@ def test_half_a_cluster_is_made_anew(tmp_path: Path) -> None:
     half = tmp_path / "postgres" / "data.new"
     half.mkdir(parents=True)
     (half / "PG_VERSION").write_text("18\n")
-    Postgres(tmp_path).prepare()
+    try:
+        Postgres(tmp_path).prepare()
+    finally:
+        remove_socket_folder(tmp_path)
     assert not half.exists()
     assert (tmp_path / "postgres" / "data" / "pg_hba.conf").exists()
