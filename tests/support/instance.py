@@ -100,8 +100,11 @@ class Up:
 
         def look() -> psutil.Process | None:
             for child in psutil.Process(self.process.pid).children():
-                if child.name() == server or name in child.cmdline()[3:]:
-                    return child
+                try:
+                    if child.name() == server or name in child.cmdline()[3:]:
+                        return child
+                except psutil.NoSuchProcess:  # it ended between the two looks
+                    continue
             return None
 
         return until(look, what=name)
