@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import signal
 import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ from core.logs import set_up_logging
 from core.migrate import migrate
 from core.seal import Seal
 from core.settings import load_settings
-from core.spawn import Spawner
+from core.spawn import Spawner, run_until_told
 from core.tasks import TaskStore
 from executors.docker_launcher import DockerLauncher
 from executors.host import Host
@@ -113,19 +112,8 @@ def main() -> int:
         env = load_settings()
         key = env.agentai_secret_key
         set_up_logging([key.get_secret_value()] if key else [])
-        asyncio.run(_until_told(env))
+        asyncio.run(run_until_told(execute(env)))
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
-
-
-async def _until_told(env: EnvSettings) -> None:
-    working = asyncio.current_task()
-    assert working is not None  # noqa: S101 - we are inside a task
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, working.cancel)
-    try:
-        await execute(env)
-    except asyncio.CancelledError:
-        log.info("executor stops")

@@ -12,7 +12,6 @@ slim_down()
 
 import asyncio
 import logging
-import signal
 import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
@@ -52,7 +51,7 @@ from core.logs import set_up_logging
 from core.migrate import migrate
 from core.seal import Seal
 from core.settings import EnvSettings, load_settings
-from core.spawn import Spawner, forever
+from core.spawn import Spawner, forever, run_until_told
 from core.tasks import TaskStore
 
 if TYPE_CHECKING:
@@ -226,22 +225,11 @@ def main() -> int:
     try:
         env = load_settings()
         set_up_logging(_secrets(env))
-        asyncio.run(_until_told(env))
+        asyncio.run(run_until_told(serve(env)))
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
-
-
-async def _until_told(env: EnvSettings) -> None:
-    serving = asyncio.current_task()
-    assert serving is not None  # noqa: S101 - we are inside a task
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
-    try:
-        await serve(env)
-    except asyncio.CancelledError:
-        log.info("serve stops")
 
 
 def _secrets(env: EnvSettings) -> list[str]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
 import sys
 import tempfile
@@ -31,7 +32,7 @@ from tests.support.world import World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MARK = "chaos-mark-"
+MARK = f"chaos-{os.getpid()}-"
 SETTLE_S = 120.0
 
 

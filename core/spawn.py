@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.errors import Retryable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +44,7 @@ class Spawner:
     async def close(self) -> None:
         """Cancels every task and waits for all of them."""
         while self._tasks:
-            tasks = list(self._tasks)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(*self._tasks)
 
 
 @asynccontextmanager
@@ -61,10 +59,33 @@ async def held(
     try:
         yield task
     finally:
-        task.cancel()
-        await asyncio.wait({task})
+        await end(task)
         if not task.cancelled():
             task.exception()
+
+
+async def end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancels `tasks` until they have ended.
+
+    Libraries sometimes swallow a cancellation that arrives together with their result; such a task
+    would run on for ever. So it is cancelled again every half second.
+    """
+    left: Collection[asyncio.Task[Any]] = tasks
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=0.5)
+
+
+async def run_until_told(work: Coroutine[Any, Any, None]) -> None:
+    """Runs the work of a whole process until it ends, or SIGTERM or SIGINT ends it."""
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    async with held(work, name="work") as working, held(told.wait(), name="told") as stop:
+        await asyncio.wait({working, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            await working
 
 
 async def forever(step: Callable[[], Awaitable[None]], *, name: str) -> None:

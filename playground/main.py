@@ -10,13 +10,12 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import signal
 from typing import TYPE_CHECKING
 
 from core.beat import Beat
 from core.logs import set_up_logging
 from core.settings import load_settings
-from core.spawn import held
+from core.spawn import held, run_until_told
 from playground.server import OWNER_ID, PlaygroundServer
 
 if TYPE_CHECKING:
@@ -58,16 +57,5 @@ def main(_argv: list[str] | None = None) -> int:
     """The process; returns its exit code."""
     env = load_settings()
     set_up_logging([env.need_token()])
-    asyncio.run(_until_told(env))
+    asyncio.run(run_until_told(run(env)))
     return 0
-
-
-async def _until_told(env: EnvSettings) -> None:
-    serving = asyncio.current_task()
-    assert serving is not None  # noqa: S101 - we are inside a task
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
-    try:
-        await run(env)
-    except asyncio.CancelledError:
-        return

@@ -79,11 +79,15 @@ def _read_output(
                 left = clock.left_s if stop_at is None else stop_at - time.monotonic()
                 ready = {key.fd for key, _ in waiting.select(max(0.0, left))}
                 if pipe in ready and not _take(pipe, output):
-                    return bytes(output[:cap]), None
+                    if stop_at is not None:
+                        return bytes(output[:cap]), None
+                    waiting.unregister(pipe)  # it may close its output and still work on
                 if len(output) > cap:
                     return bytes(output[:cap]), f"Stopped: it printed more than {_size(cap)}."
                 if ended in ready:
                     waiting.unregister(ended)
+                    if pipe not in waiting.get_map():
+                        return bytes(output), None
                     stop_at = time.monotonic() + LINGER_S
                 elif stop_at is not None and time.monotonic() >= stop_at:
                     return bytes(output), None

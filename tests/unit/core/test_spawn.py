@@ -69,3 +69,21 @@ async def test_a_failure_of_held_work_shows_when_it_is_awaited() -> None:
     with pytest.raises(ValueError, match="broken"):
         async with held(work(), name="fails") as task:
             await task
+
+
+async def test_work_that_swallows_a_cancellation_is_ended_all_the_same() -> None:
+    swallowed = 0
+
+    async def stubborn() -> None:
+        nonlocal swallowed
+        while swallowed < 2:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                swallowed += 1
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(5):
+        async with held(stubborn(), name="stubborn"):
+            await asyncio.sleep(0)
+    assert swallowed == 2
