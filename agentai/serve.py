@@ -215,9 +215,12 @@ async def serve(env: EnvSettings) -> None:
         bus = Bus.connect(env.need_redis(), await instance_id(database))
         stack.push_async_callback(bus.close)
         api = TelegramApi(token, env.telegram_api_url)
+        stack.push_async_callback(api.hang_up)
+        service = Service(env, database, bus, api, spawner)
+        stack.push_async_callback(service.model.close)
         stack.push_async_callback(spawner.close)
         spawner.spawn(beat.run(), name="beat")
-        await Service(env, database, bus, api, spawner).run(beat)
+        await service.run(beat)
 
 
 def main() -> int:

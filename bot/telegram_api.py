@@ -92,6 +92,11 @@ class TelegramApi(telegram.Bot):
         except TelegramError as error:
             raise _sorted(error) from error
 
+    async def hang_up(self) -> None:
+        """Closes the connections."""
+        for request in self._request:
+            await request.shutdown()
+
     async def poll(self, offset: int | None, *, wait_s: int = POLL_S) -> list[object]:
         """One poll: updates from `offset` on, as JSON values; waits up to `wait_s` for one."""
         answer = await self.call(

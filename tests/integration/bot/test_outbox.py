@@ -39,6 +39,7 @@ class Setting:
         outbox = Outbox(store=self.store, api=api, pacer=Pacer())
         async with held(forever(outbox.step, name="outbox"), name="outbox"):
             yield outbox
+        await api.hang_up()
 
     def texts(self) -> list[str]:
         return [m.text for m in self.telegram.bot_messages()]
