@@ -146,7 +146,7 @@ class Conversing:
             return
         new = NewMessage(
             chat_id=chat_id, text=message.text, telegram_id=message.message_id,
-            corrects=kept["id"],
+            corrects=kept["original"],
         )  # fmt: skip
         await self._conversation.add(route.session, new)
         route.lanes.add(chat_id)

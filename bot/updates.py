@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from core.db import storable
 from core.errors import AgentAIError
 
 Id = Annotated[int, Field(gt=-(2**53), lt=2**53)]
@@ -231,5 +232,5 @@ def update_ids(raw: list[object]) -> list[tuple[int, str]]:
             and not isinstance(update_id, bool)
             and abs(update_id) < 2**62
         ):
-            found.append((update_id, json.dumps(entry)))
+            found.append((update_id, storable(json.dumps(entry, ensure_ascii=False))))
     return found

@@ -5,8 +5,9 @@ on conflict do nothing
 returning id
 
 -- name: find_owner_message
-select id, text, turn_id from messages
-where chat_id = $1 and telegram_id = $2 and role = 'owner' and corrects is null
+select id, text, coalesce(corrects, id) as original from messages
+where chat_id = $1 and telegram_id = $2 and role = 'owner'
+order by id desc limit 1
 
 -- name: replace_pending_text
 update messages set text = $2 where id = $1 and turn_id is null returning id

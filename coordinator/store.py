@@ -73,7 +73,7 @@ class Conversation:
         return added
 
     async def find(self, session: Session, chat_id: int, telegram_id: int) -> Row | None:
-        """The owner's message with this Telegram id: columns id, text, turn_id."""
+        """What the owner's message says by now: columns id, text, original (its first row's id)."""
         return await session.fetchrow(SQL["find_owner_message"], chat_id, telegram_id)
 
     async def replace_pending(self, session: Session, message_id: int, text: str) -> bool:

@@ -72,6 +72,14 @@ class Process:
                     await asyncio.sleep(0.01)
         return said.decode()
 
+    async def said(self) -> str:
+        """What it told its supervisor since the last look."""
+        try:
+            return os.read(self._beat, 65536).decode()
+        except BlockingIOError:
+            await asyncio.sleep(0.02)
+            return ""
+
     def kill(self) -> None:
         """SIGKILL; returns when it is gone."""
         self._end(signal.SIGKILL)
