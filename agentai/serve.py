@@ -45,7 +45,7 @@ from core.beat import Beat
 from core.bus import Bus
 from core.config import SPECS, ConfigStore
 from core.db import Database
-from core.errors import ConfigError, Retryable
+from core.errors import ConfigError
 from core.instance import instance_id
 from core.logs import set_up_logging
 from core.migrate import migrate
@@ -164,12 +164,7 @@ class Service:
             await self._receive_by_webhook(self.env.telegram_webhook_url, beat)
             return
         self.spawner.spawn(self._tell_when_ready(beat), name="ready")
-        while True:
-            try:
-                await self.poller.step()
-            except Retryable as error:
-                log.warning("polling waits: %s", error)
-                await asyncio.sleep(error.after_s)
+        await forever(self.poller.step, name="polling")
 
     async def _receive_by_webhook(self, url: str, beat: Beat) -> None:
         from bot.webhook import Webhook  # brings a web server: 10 MB that polling does not need

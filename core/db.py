@@ -165,7 +165,7 @@ def _to_json(value: object) -> str:
     return storable(json.dumps(value, ensure_ascii=False)).replace("\\u0000", "\ufffd")
 
 
-codecs.register_error("replace_surrogate", lambda error: ("\ufffd", error.end))  # type: ignore[attr-defined]
+codecs.register_error("replace_surrogate", lambda error: (b"\xef\xbf\xbd", error.end))  # type: ignore[attr-defined]
 
 
 async def _prepare(connection: asyncpg.Connection) -> None:

@@ -13,7 +13,7 @@ import signal
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from core.errors import Retryable
+from core.errors import ConfigError, Retryable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
@@ -92,14 +92,16 @@ async def forever(step: Callable[[], Awaitable[None]], *, name: str) -> None:
     """Runs `step` again and again until cancelled.
 
     `Retryable` waits as long as it says. Any other failure is logged and waits with backoff (0.5 s
-    to 30 s), so that one bad moment never ends a lane. Cancelling ends it at the current await of
-    `step`.
+    to 30 s), so that one bad moment never ends a lane; only a `ConfigError` does. Cancelling ends
+    it at the current await of `step`.
     """
     pause = 0.5
     while True:
         try:
             await step()
             pause = 0.5
+        except ConfigError:
+            raise  # only the operator can mend that: the process ends and says so
         except Retryable as error:
             log.warning("%s waits: %s", name, error)
             await asyncio.sleep(error.after_s)
