@@ -110,8 +110,7 @@ def main() -> int:
     """The process; returns its exit code."""
     try:
         env = load_settings()
-        key = env.agentai_secret_key
-        set_up_logging([key.get_secret_value()] if key else [])
+        set_up_logging(env.secrets())
         asyncio.run(run_until_told(execute(env)))
     except ConfigError as error:
         print(error, file=sys.stderr)

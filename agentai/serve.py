@@ -47,6 +47,7 @@ from core.config import SPECS, ConfigStore
 from core.db import Database
 from core.errors import ConfigError
 from core.instance import instance_id
+from core.lease import Lease
 from core.logs import set_up_logging
 from core.migrate import migrate
 from core.seal import Seal
@@ -58,6 +59,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 log = logging.getLogger(__name__)
+
+ONE_SERVE = 7310593  # advisory lock
+SECOND_SERVE = "another `agentai serve` works on this database; waiting for it to end"
+PRUNE_EVERY_S = 6 * 3600.0
 
 
 class Service:
@@ -78,7 +83,7 @@ class Service:
         self.pacer = Pacer()
         self.outbox = Outbox(store=self.store, api=api, pacer=self.pacer)
         self.ownership = Ownership(facts=self.facts, store=self.store)
-        self.model = ModelCaller(self.config)
+        self.model = ModelCaller(self.config, self.tasks)
         self._wire_coordinator()
         self._wire_bot()
 
@@ -151,20 +156,29 @@ class Service:
             "files": self.fetcher.step,
             "sweeper": self.sweeper.step,
             "events": self._events,
+            "prune": self._prune,
         }
         for name, step in lanes.items():
             self.spawner.spawn(forever(step, name=name), name=name)
         await self.lanes.resume()
         self.spawner.spawn(self.model.warm_up(), name="warm up")
         self.spawner.spawn(greet_telegram(self.api, self.ownership, beat), name="greet")
-        await self._receive(beat)
+        lease = Lease(self.database, ONE_SERVE, told=SECOND_SERVE)
+        self.spawner.spawn(forever(lease.step, name="lease"), name="lease")
+        await lease.held.wait()
+        await self._receive(lease, beat)
 
-    async def _receive(self, beat: Beat) -> None:
+    async def _receive(self, lease: Lease, beat: Beat) -> None:
         if self.env.telegram_webhook_url is not None:
             await self._receive_by_webhook(self.env.telegram_webhook_url, beat)
             return
         self.spawner.spawn(self._tell_when_ready(beat), name="ready")
-        await forever(self.poller.step, name="polling")
+
+        async def poll() -> None:
+            await lease.held.wait()
+            await self.poller.step()
+
+        await forever(poll, name="polling")
 
     async def _receive_by_webhook(self, url: str, beat: Beat) -> None:
         from bot.webhook import Webhook  # brings a web server: 10 MB that polling does not need
@@ -183,6 +197,11 @@ class Service:
     async def _tell_when_ready(self, beat: Beat) -> None:
         await self.poller.first_poll.wait()
         beat.ready("serve: polling")
+
+    async def _prune(self) -> None:
+        """Forgets what was handled long ago."""
+        await self.inbox.prune()
+        await asyncio.sleep(PRUNE_EVERY_S)
 
     _seen_event = ""
 
@@ -204,7 +223,7 @@ async def serve(env: EnvSettings) -> None:
     token, beat = env.need_token(), Beat.from_environment()
     async with AsyncExitStack() as stack:
         spawner = Spawner()
-        database = await Database.connect(env.need_database())
+        database = await Database.connect(env.need_database(), size=8)
         stack.push_async_callback(database.close)
         await migrate(database)
         bus = Bus.connect(env.need_redis(), await instance_id(database))
@@ -222,16 +241,9 @@ def main() -> int:
     """The process; returns its exit code."""
     try:
         env = load_settings()
-        set_up_logging(_secrets(env))
+        set_up_logging(env.secrets())
         asyncio.run(run_until_told(serve(env)))
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
-
-
-def _secrets(env: EnvSettings) -> list[str]:
-    listed = (
-        env.telegram_bot_token, env.agentai_secret_key, env.openrouter_api_key, env.model_api_key,
-    )  # fmt: skip
-    return [secret.get_secret_value() for secret in listed if secret is not None]

@@ -118,7 +118,8 @@ class Commands:
         state = await self._tasks.request_cancel(route.session, no)
         route.has_control = True
         if state is None:
-            return f"#{no} had already ended."
+            known = await self._tasks.get(no, session=route.session)
+            return f"#{no} had already ended." if known else f"There is no task #{no}."
         return "" if state is TaskState.CANCELLED else f"Stopping #{no}."
 
     async def cancel_all(self, route: Route) -> str:

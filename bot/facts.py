@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,13 +13,6 @@ if TYPE_CHECKING:
     from core.db import Database, Session
 
 SQL = load_queries(__package__ or "bot")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Owner:
-    """The one person the bot obeys; in a private chat the chat's id is the person's."""
-
-    id: int
 
 
 class Facts:

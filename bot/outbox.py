@@ -49,6 +49,7 @@ log = logging.getLogger(__name__)
 
 BLOCKED_PAUSE_S = 60.0
 LOOK_EVERY_S = 5.0
+NOTICE = "I had something to say that Telegram refused to show: {reason}"
 UPLOAD_WITHIN_S = 180.0
 
 
@@ -159,7 +160,7 @@ class Outbox:
                 raise Unsent(f"the owner cannot be reached: {error}", BLOCKED_PAUSE_S)
             case "give_up":
                 log.error("telegram refused a message: %s", error, extra={"row": row.id})
-                await self._store.mark_failed(row, str(error))
+                await self._store.mark_failed(row, str(error), notice=NOTICE)
 
     # --- sends whose answer was lost ---
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from bot.delivery import TextPayload
 from core.sql import load_queries
 
 if TYPE_CHECKING:
@@ -113,9 +114,16 @@ class OutboxStore:
         """The row certainly did not arrive; it will be sent again."""
         await self._db.execute(SQL["mark_queued"], row.id, reason[:500])
 
-    async def mark_failed(self, row: Outgoing, reason: str) -> None:
-        """Telegram will never take this row."""
-        await self._db.execute(SQL["mark_failed"], row.id, reason[:500])
+    async def mark_failed(self, row: Outgoing, reason: str, *, notice: str) -> None:
+        """Telegram will never take this row; the owner is told so, once."""
+        said = notice.format(reason=reason[:200])
+        async with self._db.transaction() as session:
+            await session.execute(SQL["mark_failed"], row.id, reason[:500])
+            if row.payload.get("text") != said:
+                payload = TextPayload(text=said)
+                await self.enqueue(
+                    session, row.chat_id, payload, method="text", key=f"failed:{row.id}"
+                )
 
     async def known_message_ids(self, chat_id: int, after_id: int) -> frozenset[int]:
         """Ids above `after_id` that are known to be other messages."""

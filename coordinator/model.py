@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from coordinator.context import ChatMessage
     from core.config import Config, ConfigStore
+    from core.tasks import TaskStore
 
 log = logging.getLogger(__name__)
 
@@ -100,8 +101,9 @@ class _Partial:
 class ModelCaller:
     """Calls the models of one role's fallback list, best first."""
 
-    def __init__(self, config: ConfigStore) -> None:
+    def __init__(self, config: ConfigStore, tasks: TaskStore) -> None:
         self._config = config
+        self._tasks = tasks
         self._breaker = Breaker()
         self._clients: dict[tuple[str, str], AsyncOpenAI] = {}
 
@@ -133,6 +135,7 @@ class ModelCaller:
             except CallFailed as error:
                 last = error.failure
                 log.warning("model call failed: %s", last.text, extra={"model": route.model})
+                await self._record_failure(route, role, last)
                 if last.act == "owner":
                     break
                 if last.act == "next":
@@ -141,6 +144,14 @@ class ModelCaller:
                 self._breaker.succeeded(route)
                 return answer
         raise _as_error(last)
+
+    async def _record_failure(self, route: Route, role: Role, failure: Failure) -> None:
+        try:
+            await self._tasks.record_usage(
+                Usage(), role=role, model=route.model, purpose="turn", outcome=failure.act
+            )
+        except Retryable as error:
+            log.warning("usage not recorded: %s", error)
 
     async def _ask_route(
         self, route: Route, messages: Sequence[ChatMessage], tools: Sequence[dict[str, Any]],

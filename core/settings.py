@@ -77,6 +77,11 @@ class EnvSettings(BaseSettings):
         """The instance's folder, absolute."""
         return self.agentai_home.expanduser().absolute()
 
+    def secrets(self) -> list[str]:
+        """Every secret value here, for masking."""
+        found = (getattr(self, name) for name in type(self).model_fields)
+        return [value.get_secret_value() for value in found if isinstance(value, SecretStr)]
+
     def need_token(self) -> str:
         """The bot token, or a `ConfigError` that says where to get one."""
         if self.telegram_bot_token is None:

@@ -78,7 +78,7 @@ returning no
 update tasks
 set state = $3, reason = $4, ended_at = clock_timestamp(), lease_until = null, fence = fence + 1,
     question = null, question_step = null
-where no = $1 and fence = $2 and state in ('queued', 'running', 'waiting')
+where no = $1 and fence = $2 and state in ('running', 'waiting')
 returning no
 
 -- name: request_cancel

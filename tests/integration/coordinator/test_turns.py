@@ -82,7 +82,7 @@ class Talk:
         self.lanes = self._lanes()
 
     def _lanes(self) -> Lanes:
-        caller = ModelCaller(self.config)
+        caller = ModelCaller(self.config, self.tasks)
         self.callers.append(caller)
         actions = Actions(
             tasks=self.tasks, conversation=self.conversation, config=self.config, voice=self.voice
