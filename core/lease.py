@@ -35,14 +35,14 @@ class Lease:
             async with self._database.session() as session:
                 await self._take(session)
                 self.held.set()
-                while await session.fetchval("select true"):
+                while await session.fetchval("select true"):  # noqa: ASYNC110 - a look is the point
                     await asyncio.sleep(CHECK_EVERY_S)
         finally:
             self.held.clear()
 
     async def _take(self, session: Session) -> None:
         has_told = False
-        while not await session.fetchval(TRY_LOCK, self._key):  # noqa: ASYNC110 - nobody tells
+        while not await session.fetchval(TRY_LOCK, self._key):
             if not has_told:
                 log.warning(self._told)
                 has_told = True
