@@ -40,10 +40,7 @@ log = logging.getLogger(__name__)
 
 
 def host_id(home: Path) -> str:
-    """The name of this executor host: made once for an instance's folder.
-
-    So that a restart keeps it.
-    """
+    """The name of this executor host, kept in the instance's folder over restarts."""
     path = home / "host_id"
     if not path.exists():
         home.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -85,12 +85,15 @@ class Commands:
     async def status(self) -> Card:
         """The card of /status as of now."""
         live = await self._tasks.live()
-        hosts = await self._tasks.hosts()
-        trouble = "" if hosts else NO_HOST
-        if hosts and all(host.status != "ready" for host in hosts):
-            trouble = hosts[0].detail
         today = await self._db.fetchval(SQL["spent"])
-        return status_card(live, now=datetime.now(UTC), trouble=trouble, today=today)
+        return status_card(live, now=datetime.now(UTC), trouble=await self._trouble(), today=today)
+
+    async def _trouble(self) -> str:
+        """Why tasks wait, or nothing when an executor is at work."""
+        hosts = await self._tasks.hosts()
+        if not hosts:
+            return NO_HOST
+        return "" if any(host.status == "ready" for host in hosts) else hosts[0].detail
 
     async def _status(self, route: Route, message: Message, _rest: str) -> None:
         await route.show(self._store, message.sender.chat_id, await self.status())
@@ -154,6 +157,8 @@ class Commands:
         no = await self._tasks.add(route.session, new)
         await self._announcer.announce(route.session, no)
         route.has_queued = route.has_messages = True
+        if trouble := await self._trouble():
+            await route.say(self._store, chat_id, trouble)
 
     async def _files_of(self, session: Session, message: Message) -> tuple[TaskFile, ...]:
         """The files of the message itself and of the one it replies to."""

@@ -125,18 +125,20 @@ class Conversing:
     # --- edits ---
 
     async def edited(self, route: Route, message: Message) -> None:
-        """A correction: of what is still pending, of the task it led to.
-
-        Or of what was answered.
-        """
+        """A correction: of what is pending, of the task it led to, or of what was answered."""
         chat_id = message.sender.chat_id
         if message.text.startswith("/"):
             await self._command_edited(route, message)
             return
         kept = await self._conversation.find(route.session, chat_id, message.message_id)
-        if kept is None or kept["text"] == message.text or not message.text or message.file:
+        if kept is None or not message.text:
             return
-        if await self._conversation.replace_pending(route.session, kept["id"], message.text):
+        text = message.text
+        if message.file is not None:  # only the caption can change: the line about the file stays
+            text = f"{kept['text'].partition(chr(10))[0]}\n{text}"
+        if text == kept["text"]:
+            return
+        if await self._conversation.replace_pending(route.session, kept["id"], text):
             route.lanes.add(chat_id)
             return
         led_to = await self._tasks.of_origin(chat_id, message.message_id)
@@ -145,7 +147,7 @@ class Conversing:
             await self._correct_tasks(route, message, live)
             return
         new = NewMessage(
-            chat_id=chat_id, text=message.text, telegram_id=message.message_id,
+            chat_id=chat_id, text=text, telegram_id=message.message_id,
             corrects=kept["original"],
         )  # fmt: skip
         await self._conversation.add(route.session, new)

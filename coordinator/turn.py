@@ -261,10 +261,7 @@ def _as_step(answer: Answer) -> ChatMessage:
 
 
 def _valid_json(arguments: str) -> str:
-    """Services refuse a transcript whose arguments are no JSON.
-
-    So a broken call is kept as `{}`.
-    """
+    """Services refuse arguments that are no JSON, so a broken call is kept as `{}`."""
     try:
         json.loads(arguments)
     except (ValueError, RecursionError):

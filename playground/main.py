@@ -56,6 +56,6 @@ async def run(env: EnvSettings) -> None:
 def main(_argv: list[str] | None = None) -> int:
     """The process; returns its exit code."""
     env = load_settings()
-    set_up_logging([env.need_token()])
+    set_up_logging(env.secrets())
     asyncio.run(run_until_told(run(env)))
     return 0

@@ -10,6 +10,7 @@ The script is a function from the request's body to a reply, or a list of replie
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -132,7 +133,9 @@ class ScriptedModel:
         }  # fmt: skip
         base = {"id": f"c{len(self.requests)}", "created": 1, "model": body.get("model", "")}
         if body.get("stream"):
-            return await self._stream(request, answer, base, usage)
+            with contextlib.suppress(ConnectionError):  # the caller may hang up at any time
+                return await self._stream(request, answer, base, usage)
+            return web.Response(status=499)
         message: Body = {"role": "assistant", "content": answer.text or None}
         if answer.calls:
             message["tool_calls"] = _calls(answer)
