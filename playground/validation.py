@@ -5,6 +5,7 @@ Source: the Bot API's documentation of each method, and the descriptions that it
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 TEXT_CAP = 4096
@@ -12,6 +13,12 @@ CAPTION_CAP = 1024
 ENTITIES_CAP = 100
 DATA_CAP = 64
 FILE_CAP = 20 * 1024 * 1024
+COMMANDS_CAP = 100
+DESCRIPTION_CAP = 256
+COMMAND = re.compile(r"[a-z0-9_]{1,32}")
+BEGINS_WITH_COMMAND = re.compile(r"/[A-Za-z0-9_]{1,64}(?:@[A-Za-z0-9_]{1,32})?(?![A-Za-z0-9_@/])")
+LINKS = ("http://", "https://", "tg://")
+OTHER_KEYBOARDS = frozenset({"keyboard", "remove_keyboard", "force_reply"})
 
 ENTITY_TYPES = frozenset({
     "mention", "hashtag", "cashtag", "bot_command", "url", "email", "phone_number", "bold",
@@ -52,6 +59,30 @@ def check_text(text: object, *, is_caption: bool = False) -> str:
     return kept
 
 
+def check_formatted(
+    text: object, entities: object, *, is_caption: bool = False
+) -> tuple[str, list[dict[str, Any]]]:
+    """Text and entities as Telegram keeps them.
+
+    Entities count in the text as it was sent; trimming moves and shortens them with the text.
+    """
+    kept = check_text(text, is_caption=is_caption)
+    sent = text if isinstance(text, str) else ""
+    cut = utf16_len(sent[: len(sent) - len(sent.lstrip())])
+    return kept, trim_entities(check_entities(sent, entities), cut, utf16_len(kept))
+
+
+def trim_entities(entities: list[dict[str, Any]], cut: int, length: int) -> list[dict[str, Any]]:
+    """The entities of a text that lost `cut` units in front and kept `length` (UTF-16)."""
+    kept = []
+    for entity in entities:
+        start = max(entity["offset"] - cut, 0)
+        end = min(entity["offset"] + entity["length"] - cut, length)
+        if start < end:
+            kept.append({**entity, "offset": start, "length": end - start})
+    return kept
+
+
 def check_entities(text: str, entities: object) -> list[dict[str, Any]]:
     """The entities that Telegram keeps of those given; more than a hundred are dropped silently."""
     if entities in (None, []):
@@ -63,62 +94,115 @@ def check_entities(text: str, entities: object) -> list[dict[str, Any]]:
 
 
 def _check_entity(raw: bytes, entity: object) -> dict[str, Any]:
-    if not isinstance(entity, dict) or entity.get("type") not in ENTITY_TYPES:
+    if not isinstance(entity, dict) or str(entity.get("type")) not in ENTITY_TYPES:
         raise bad("can't parse entities: unsupported entity type")
     offset, length = entity.get("offset"), entity.get("length")
     if type(offset) is not int or type(length) is not int or offset < 0 or length <= 0:
         raise bad("can't parse entities: entity has invalid offset or length")
     if (offset + length) * 2 > len(raw):
         raise bad("can't parse entities: entity ends after the end of the text")
-    try:
-        raw[: offset * 2].decode("utf-16-le")
-        raw[offset * 2 : (offset + length) * 2].decode("utf-16-le")
-    except UnicodeDecodeError:
-        raise bad("can't parse entities: entity begins or ends inside a symbol") from None
+    if _splits_symbol(raw, offset) or _splits_symbol(raw, offset + length):
+        raise bad("can't parse entities: entity begins or ends inside a symbol")
     if entity["type"] == "text_link" and not isinstance(entity.get("url"), str):
         raise bad("can't parse entities: text_link without url")
     return entity
 
 
-def check_markup(markup: object) -> list[list[dict[str, Any]]]:
-    """Rows of inline buttons; an absent keyboard is no rows."""
+def _splits_symbol(raw: bytes, unit: int) -> bool:
+    """Whether the second half of a surrogate pair stands at this unit of UTF-16-LE text."""
+    return (
+        0 < unit * 2 < len(raw)
+        and raw[unit * 2 + 1] & 0xFC == 0xDC
+        and raw[unit * 2 - 1] & 0xFC == 0xD8
+    )
+
+
+def check_markup(markup: object, *, is_edit: bool = False) -> list[list[dict[str, Any]]]:
+    """Rows of inline buttons; an absent keyboard is no rows.
+
+    The other kinds of keyboard are accepted with a new message and not shown.
+    """
     if markup in (None, {}, ""):
         return []
-    rows = markup.get("inline_keyboard") if isinstance(markup, dict) else None
+    if not isinstance(markup, dict):
+        raise bad("object expected as reply markup")
+    if "inline_keyboard" not in markup and markup.keys() & OTHER_KEYBOARDS:
+        if is_edit:
+            raise bad("inline keyboard expected")
+        return []
+    rows = markup.get("inline_keyboard")
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
         raise bad("object expected as reply markup")
-    return [[_check_button(button) for button in row] for row in rows]
+    return [[_check_button(button) for button in row] for row in rows if row]
 
 
 def _check_button(button: object) -> dict[str, Any]:
-    if (
-        not isinstance(button, dict)
-        or not isinstance(button.get("text"), str)
-        or not button["text"]
-    ):
+    text = button.get("text") if isinstance(button, dict) else None
+    if not isinstance(button, dict) or not isinstance(text, str) or not text:
         raise bad('field "text" must be of type String')
     data, url = button.get("callback_data"), button.get("url")
     if data is not None and (not isinstance(data, str) or not 0 < len(data.encode()) <= DATA_CAP):
         raise bad("BUTTON_DATA_INVALID")
+    if url is not None and (not isinstance(url, str) or not url.startswith(LINKS)):
+        raise bad(f"inline keyboard button URL '{url}' is invalid: Wrong HTTP URL")
     if data is None and url is None:
         raise bad("text buttons are unallowed in the inline keyboard")
     return button
 
 
+def check_commands(commands: object) -> list[dict[str, str]]:
+    """The bot's menu: names of 1 to 32 small letters, digits and underscores, with a description.
+
+    Source: the Bot API's `BotCommand` and `setMyCommands`.
+    """
+    if not isinstance(commands, list):
+        raise bad("can't parse commands: expected an Array of BotCommand")
+    if len(commands) > COMMANDS_CAP:
+        raise bad("BOT_COMMANDS_TOO_MUCH")
+    return [_check_command(command) for command in commands]
+
+
+def _check_command(command: object) -> dict[str, str]:
+    if not isinstance(command, dict):
+        raise bad("can't parse BotCommand: expected an Object")
+    name, what = command.get("command"), command.get("description")
+    if not isinstance(name, str) or not COMMAND.fullmatch(name.removeprefix("/")):
+        raise bad("BOT_COMMAND_INVALID")
+    if not isinstance(what, str) or not 0 < len(what.strip()) <= DESCRIPTION_CAP:
+        raise bad("BOT_COMMAND_DESCRIPTION_INVALID")
+    return {"command": name.removeprefix("/"), "description": what.strip()}
+
+
+def check_unicode(value: object) -> None:
+    """Refuses half symbols (lone surrogates) anywhere in a parameter."""
+    if isinstance(value, str):
+        if any("\ud800" <= symbol <= "\udfff" for symbol in value):
+            raise bad("strings must be encoded in UTF-8")
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            check_unicode(name)
+            check_unicode(part)
+    elif isinstance(value, list):
+        for part in value:
+            check_unicode(part)
+
+
 def command_entities(text: str) -> list[dict[str, Any]]:
     """What the client of the person marks by itself: a command at the beginning."""
-    if not text.startswith("/") or len(text.split()[0]) < 2:
+    found = BEGINS_WITH_COMMAND.match(text)
+    if found is None:
         return []
-    return [{"type": "bot_command", "offset": 0, "length": utf16_len(text.split()[0])}]
+    return [{"type": "bot_command", "offset": 0, "length": utf16_len(found[0])}]
 
 
 def cut_paste(text: str) -> list[str]:
     """A long paste as the messages that a client sends instead."""
+    raw = text.encode("utf-16-le", "surrogatepass")
     parts: list[str] = []
-    while utf16_len(text) > TEXT_CAP:
-        end = TEXT_CAP
-        while utf16_len(text[:end]) > TEXT_CAP:
-            end -= 1
-        parts.append(text[:end])
-        text = text[end:]
-    return [part for part in (*parts, text) if part.strip()]
+    start, total = 0, len(raw) // 2
+    while start < total:
+        end = min(start + TEXT_CAP, total)
+        end -= _splits_symbol(raw, end)
+        parts.append(raw[start * 2 : end * 2].decode("utf-16-le", "surrogatepass"))
+        start = end
+    return [part for part in parts if part.strip()]
