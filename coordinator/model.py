@@ -162,12 +162,15 @@ class ModelCaller:
 
         client = await self._client(route)
         partial = _Partial()
+        # As an extra body the SDK sends the messages as they are. As arguments it would compare
+        # each with every message type it knows: two thirds of this process's time, measured.
+        body: dict[str, Any] = {"messages": list(messages)}
+        if tools:
+            body["tools"] = list(tools)
         options: dict[str, Any] = {
-            "model": route.model, "messages": list(messages), "stream": True,
+            "model": route.model, "messages": [], "stream": True, "extra_body": body,
             "stream_options": {"include_usage": True}, "timeout": route.timeout_s,
         }  # fmt: skip
-        if tools:
-            options["tools"] = list(tools)
         try:
             async with (
                 asyncio.timeout(route.timeout_s * 3),

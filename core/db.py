@@ -85,8 +85,12 @@ class Database:
     Cancelling a call rolls its transaction back; the connection is reset before its next use.
     """
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, dsn: str) -> None:
         self._pool = pool
+        self._dsn = dsn
+
+    def __repr__(self) -> str:
+        return "Database(…)"
 
     @classmethod
     async def connect(cls, dsn: str, *, size: int = 6, patience_s: float = 30.0) -> Database:
@@ -95,10 +99,11 @@ class Database:
         while True:
             try:
                 pool = await asyncpg.create_pool(
-                    dsn, min_size=1, max_size=size, init=_prepare, timeout=5, command_timeout=30,
+                    dsn, min_size=1, max_size=size, init=_prepare, reset=_leave_as_is, timeout=5,
+                    command_timeout=30,
                     max_inactive_connection_lifetime=120,
                 )  # fmt: skip
-                return cls(pool)
+                return cls(pool, dsn)
             except _AWAY as error:
                 if asyncio.get_running_loop().time() > deadline:
                     raise Retryable(f"Postgres does not answer: {type(error).__name__}") from error
@@ -119,6 +124,19 @@ class Database:
                 yield _Connection(connection)
         except _AWAY as error:
             raise Retryable(f"Postgres is away: {type(error).__name__}", 0.2) from error
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[Session]:
+        """A connection outside the pool, for what lives as long as it does (advisory locks)."""
+        connection = None
+        try:
+            connection = await asyncpg.connect(self._dsn, timeout=5)
+            yield _Connection(connection)
+        except _AWAY as error:
+            raise Retryable(f"Postgres is away: {type(error).__name__}", 0.5) from error
+        finally:
+            if connection is not None:
+                connection.terminate()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
@@ -166,6 +184,10 @@ def _to_json(value: object) -> str:
 
 
 codecs.register_error("replace_surrogate", lambda error: (b"\xef\xbf\xbd", error.end))  # type: ignore[attr-defined]
+
+
+async def _leave_as_is(_: asyncpg.Connection) -> None:
+    """Nothing to reset: no code here changes a pooled connection, and a reset is a round trip."""
 
 
 async def _prepare(connection: asyncpg.Connection) -> None:

@@ -32,7 +32,7 @@ class Lease:
     async def step(self) -> None:
         """Takes the lock and keeps it until its connection breaks; `Retryable` then."""
         try:
-            async with self._database.session() as session:
+            async with self._database.alone() as session:
                 await self._take(session)
                 self.held.set()
                 while await session.fetchval("select true"):  # noqa: ASYNC110 - a look is the point
