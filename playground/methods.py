@@ -5,53 +5,33 @@ Each takes the call's parameters and returns its `result`.
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any
 
 from playground.validation import (
     FILE_CAP,
+    UPLOAD_CAP,
     ApiError,
     bad,
-    check_entities,
+    check_commands,
+    check_formatted,
     check_markup,
-    check_text,
+    looks_like_image,
 )
+from playground.wire import Params, Upload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
+    from playground.callbacks import Callbacks
     from playground.state import Shown, State
 
-CALLBACK_LIVES_S = 150.0
-Params = dict[str, Any]
-
-
-class Upload:
-    """A file that came with a call."""
-
-    def __init__(self, name: str, mime: str, content: bytes) -> None:
-        self.name, self.mime, self.content = name, mime, content
-
-
-def read_params(raw: Mapping[str, Any]) -> Params:
-    """Parameters as they mean: a form sends numbers, switches and objects as JSON texts."""
-    return {name: _meant(name, value) for name, value in raw.items()}
-
-
-_TEXTS = frozenset({
-    "text", "caption", "callback_query_id", "url", "secret_token", "action", "file_id",
-    "parse_mode",
+ANSWER_CAP = 200
+DELETABLE_S = 48 * 3600
+ACTIONS = frozenset({
+    "typing", "upload_photo", "record_video", "upload_video", "record_voice", "upload_voice",
+    "upload_document", "choose_sticker", "find_location", "record_video_note", "upload_video_note",
 })  # fmt: skip
-
-
-def _meant(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON
-    if not isinstance(value, str) or name in _TEXTS:
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
 
 
 class Methods:
@@ -60,10 +40,12 @@ class Methods:
     `tell(kind, data)` reports to the page what changed.
     """
 
-    def __init__(self, state: State, tell: Callable[[str, Any], None]) -> None:
+    def __init__(
+        self, state: State, callbacks: Callbacks, tell: Callable[[str, Any], None]
+    ) -> None:
         self._state = state
+        self._callbacks = callbacks
         self._tell = tell
-        self.callbacks: dict[str, tuple[float, int]] = {}  # id → made at, message id
         self._by_name: dict[str, Callable[[Params], Any]] = {
             "getme": self._get_me, "sendmessage": self._send_message,
             "editmessagetext": self._edit_text, "editmessagecaption": self._edit_caption,
@@ -73,7 +55,7 @@ class Methods:
             "answercallbackquery": self._answer_callback, "setmycommands": self._set_commands,
             "getmycommands": lambda _: self._state.commands,
             "deletemycommands": lambda _: self._set_commands({"commands": []}),
-            "setmessagereaction": lambda _: True, "getchat": self._get_chat,
+            "setmessagereaction": self._react, "getchat": self._get_chat,
             "sendmessagedraft": lambda _: True, "logout": lambda _: True, "close": lambda _: True,
         }  # fmt: skip
 
@@ -93,15 +75,16 @@ class Methods:
 
     def _chat_id(self, params: Params) -> int:
         chat_id = params.get("chat_id")
-        if not isinstance(chat_id, int):
-            raise bad("chat not found")
-        known = {self._state.owner["id"]} | {m.chat_id for m in self._state.messages.values()}
-        if chat_id not in known:
+        if chat_id in (None, ""):
+            raise bad("chat_id is empty")
+        if not isinstance(chat_id, int) or chat_id not in self._state.chats:
             raise bad("chat not found")
         return chat_id
 
     def _reply_to(self, params: Params, chat_id: int) -> int | None:
         reply = params.get("reply_parameters") or {}
+        if not isinstance(reply, dict):
+            raise bad("object expected as reply parameters")
         wanted = reply.get("message_id", params.get("reply_to_message_id"))
         if wanted is None:
             return None
@@ -111,18 +94,18 @@ class Methods:
             raise bad("message to be replied not found")
         return int(wanted)
 
+    def _formatted(self, params: Params, kind: str) -> tuple[str, list[dict[str, Any]]]:
+        """The text or caption with its entities."""
+        if params.get("parse_mode"):
+            raise bad("can't parse entities: the playground knows no parse modes")
+        is_caption = kind == "caption"
+        entities = params.get("caption_entities" if is_caption else "entities")
+        return check_formatted(params.get(kind), entities, is_caption=is_caption)
+
     # --- sending ---
 
     def _send_message(self, params: Params) -> Any:  # noqa: ANN401 - JSON
-        if params.get("parse_mode"):
-            raise bad("can't parse entities: the playground knows no parse modes")
-        chat_id = self._chat_id(params)
-        text = check_text(params.get("text"))
-        return self._sent(
-            chat_id, text=text, entities=check_entities(text, params.get("entities")),
-            buttons=check_markup(params.get("reply_markup")),
-            reply_to=self._reply_to(params, chat_id),
-        )  # fmt: skip
+        return self._sent(self._chat_id(params), params, "text")
 
     def _send_document(self, params: Params) -> Any:  # noqa: ANN401 - JSON
         return self._send_file(params, "document")
@@ -132,54 +115,68 @@ class Methods:
 
     def _send_file(self, params: Params, kind: str) -> Any:  # noqa: ANN401 - JSON
         chat_id = self._chat_id(params)
-        caption = check_text(params.get("caption"), is_caption=True)
+        self._formatted(params, "caption")  # refused before the file is kept
+        check_markup(params.get("reply_markup"))
+        self._reply_to(params, chat_id)
+        return self._sent(chat_id, params, "caption", **{kind: self._file_id(params, kind)})
+
+    def _file_id(self, params: Params, kind: str) -> str:
+        """The file that came along, or one that was sent before."""
         given = params.get(kind)
         if isinstance(given, str) and given.startswith("attach://"):
             given = params.get(given.removeprefix("attach://"))
-        if isinstance(given, Upload):
-            if not given.content:
-                raise bad("file must be non-empty")
-            file_id = self._state.store(given.name, given.mime, given.content).file_id
-        elif isinstance(given, str) and given in self._state.files:
-            file_id = given
-        else:
+        if isinstance(given, str):
+            if given not in self._state.files:
+                raise bad("wrong file identifier/HTTP URL specified")
+            return given
+        if not isinstance(given, Upload):
             raise bad(f"there is no {kind} in the request")
-        parts: dict[str, Any] = {kind: file_id}
-        return self._sent(
-            chat_id, text=caption, entities=check_entities(caption, params.get("caption_entities")),
-            buttons=check_markup(params.get("reply_markup")),
-            reply_to=self._reply_to(params, chat_id), **parts,
-        )  # fmt: skip
+        if not given.content:
+            raise bad("file must be non-empty")
+        if len(given.content) > UPLOAD_CAP:
+            raise ApiError(413, "Request Entity Too Large")
+        if kind == "photo" and not looks_like_image(given.content):
+            raise bad("IMAGE_PROCESS_FAILED")
+        return self._state.store(given.name, given.mime, given.content).file_id
 
-    def _sent(self, chat_id: int, **parts: Any) -> Any:  # noqa: ANN401 - fields of Shown
-        shown = self._state.add(chat_id, self._state.bot_id, **parts)
+    def _sent(self, chat_id: int, params: Params, kind: str, **file: str) -> Any:  # noqa: ANN401 - JSON
+        text, entities = self._formatted(params, kind)
+        shown = self._state.add(
+            chat_id, self._state.bot_id, text=text, entities=entities,
+            buttons=check_markup(params.get("reply_markup")),
+            reply_to=self._reply_to(params, chat_id), **file,
+        )  # fmt: skip
         self._tell("message", shown)
         return self._state.as_api(shown)
 
     # --- editing ---
 
+    def _editable(self, params: Params) -> Shown:
+        chat_id, message_id = self._chat_id(params), params.get("message_id")
+        if message_id is None:
+            raise bad("message identifier is not specified")
+        return self._state.editable(chat_id, message_id)
+
     def _edit_text(self, params: Params) -> Any:  # noqa: ANN401 - JSON
-        shown = self._state.editable(self._chat_id(params), params.get("message_id"))
-        text = check_text(params.get("text"))
-        entities = check_entities(text, params.get("entities"))
-        return self._change(shown, text, entities, check_markup(params.get("reply_markup")))
+        shown = self._editable(params)
+        text, entities = self._formatted(params, "text")
+        if shown.document or shown.photo:
+            raise bad("there is no text in the message to edit")
+        return self._change(shown, params, text, entities)
 
     def _edit_caption(self, params: Params) -> Any:  # noqa: ANN401 - JSON
-        shown = self._state.editable(self._chat_id(params), params.get("message_id"))
+        shown = self._editable(params)
         if not shown.document and not shown.photo:
             raise bad("there is no caption in the message to edit")
-        text = check_text(params.get("caption"), is_caption=True)
-        entities = check_entities(text, params.get("caption_entities"))
-        return self._change(shown, text, entities, check_markup(params.get("reply_markup")))
+        text, entities = self._formatted(params, "caption")
+        return self._change(shown, params, text, entities)
 
     def _edit_markup(self, params: Params) -> Any:  # noqa: ANN401 - JSON
-        shown = self._state.editable(self._chat_id(params), params.get("message_id"))
-        markup = check_markup(params.get("reply_markup"))
-        return self._change(shown, shown.text, shown.entities, markup)
+        shown = self._editable(params)
+        return self._change(shown, params, shown.text, shown.entities)
 
-    def _change(
-        self, shown: Shown, text: str, entities: list[Any], buttons: list[list[Any]]
-    ) -> Any:  # noqa: ANN401 - JSON
+    def _change(self, shown: Shown, params: Params, text: str, entities: list[Any]) -> Any:  # noqa: ANN401 - JSON
+        buttons = check_markup(params.get("reply_markup"), is_edit=True)
         if shown.looks() == (text, entities, buttons):
             raise bad(
                 "message is not modified: specified new message content and reply markup are "
@@ -187,6 +184,7 @@ class Methods:
             )
         shown.text, shown.entities, shown.buttons = text, entities, buttons
         shown.edits += 1
+        shown.edited_at = int(time.time())
         self._tell("edit", shown)
         return self._state.as_api(shown)
 
@@ -194,6 +192,8 @@ class Methods:
         shown = self._state.find(self._chat_id(params), params.get("message_id"))
         if shown is None:
             raise bad("message to delete not found")
+        if time.time() - shown.date > DELETABLE_S:
+            raise bad("message can't be deleted for everyone")
         shown.deleted = True
         self._tell("delete", {"id": shown.id})
         return True
@@ -203,7 +203,7 @@ class Methods:
     def _get_file(self, params: Params) -> Any:  # noqa: ANN401 - JSON
         file = self._state.files.get(str(params.get("file_id")))
         if file is None:
-            raise bad("invalid file_id")
+            raise bad("wrong file_id or the file is temporarily unavailable")
         if len(file.content) > FILE_CAP:
             raise bad("file is too big")
         return {
@@ -213,25 +213,27 @@ class Methods:
 
     def _action(self, params: Params) -> bool:
         self._chat_id(params)
-        self._tell("action", {"action": params.get("action", "typing")})
+        if params.get("action") not in ACTIONS:
+            raise bad("wrong parameter action in request")
+        self._tell("action", {"action": params["action"]})
+        return True
+
+    def _react(self, params: Params) -> bool:
+        if self._state.find(self._chat_id(params), params.get("message_id")) is None:
+            raise bad("message to react not found")
         return True
 
     def _answer_callback(self, params: Params) -> bool:
-        made_at, message_id = self.callbacks.pop(
-            str(params.get("callback_query_id")), (-CALLBACK_LIVES_S, 0)
-        )
-        if time.monotonic() - made_at > CALLBACK_LIVES_S:
-            raise bad("query is too old and response timeout expired or query ID is invalid")
-        text, alert = params.get("text") or "", bool(params.get("show_alert"))
+        text, alert = str(params.get("text") or ""), bool(params.get("show_alert"))
+        if len(text) > ANSWER_CAP:
+            raise bad("MESSAGE_TOO_LONG")
+        message_id = self._callbacks.answer(str(params.get("callback_query_id")))
         self._tell("callback", {"message_id": message_id, "text": text, "alert": alert})
         return True
 
     def _set_commands(self, params: Params) -> bool:
-        commands = params.get("commands")
-        if not isinstance(commands, list):
-            raise bad("can't parse commands")
-        self._state.commands = commands
-        self._tell("commands", commands)
+        self._state.commands = check_commands(params.get("commands"))
+        self._tell("commands", self._state.commands)
         return True
 
     def _get_chat(self, params: Params) -> Any:  # noqa: ANN401 - JSON

@@ -13,12 +13,13 @@ import json
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from aiohttp import web
 
-from playground.methods import Upload
+from playground.person import IMAGES, NotPossible
 from playground.state import Shown
-from playground.validation import ApiError
+from playground.wire import read_upload
 
 if TYPE_CHECKING:
     from playground.person import Person
@@ -35,7 +36,7 @@ HEADERS = {
 }
 HOSTS = frozenset({"127.0.0.1", "localhost"})
 PING_EVERY_S = 15.0
-UPLOAD_CAP = 60 * 1024 * 1024
+UNREAD_CAP = 1_000  # events that wait for a slow page
 
 
 class Page:
@@ -45,7 +46,7 @@ class Page:
         self._key = key
         self._state = state
         self._person = person
-        self._watchers: set[asyncio.Queue[bytes]] = set()
+        self._watchers: set[asyncio.Queue[bytes | None]] = set()
 
     def routes(self) -> list[web.RouteDef]:
         """What the server adds to its application."""
@@ -73,9 +74,11 @@ class Page:
                 return web.Response(status=404)
             try:
                 return await handler(request)
-            except ApiError as error:
-                return web.Response(status=error.code, text=error.description)
-            except (ValueError, KeyError, TypeError):
+            except NotPossible as error:
+                return web.Response(status=400, text=str(error))
+            except web.HTTPRequestEntityTooLarge:
+                return web.Response(status=413, text="That is too big; 50 MB at most.")
+            except (ValueError, LookupError, TypeError, RecursionError):
                 return web.Response(status=400, text="That was not understood.")
 
         return guard
@@ -102,12 +105,16 @@ class Page:
         file = self._state.files.get(request.match_info["id"])
         if file is None:
             return web.Response(status=404)
-        is_image = file.mime in {"image/png", "image/jpeg", "image/webp", "image/gif"}
+        is_image = file.mime in IMAGES
+        name = quote(file.name, safe="", errors="replace")
         return web.Response(
-            body=file.content,
-            content_type=file.mime if is_image else "application/octet-stream",
-            headers={**HEADERS, "Content-Disposition": "inline" if is_image else "attachment"},
-        )
+            body=file.content, content_type=file.mime if is_image else "application/octet-stream",
+            headers={
+                **HEADERS,
+                "Content-Disposition": f"{'inline' if is_image else 'attachment'}; "
+                f"filename*=UTF-8''{name}",
+            },
+        )  # fmt: skip
 
     # --- live events ---
 
@@ -118,49 +125,56 @@ class Page:
                 return
             data = self._state.as_page(data)
         line = f"event: {kind}\ndata: {json.dumps(data)}\n\n".encode()
-        for queue in self._watchers:
-            if queue.qsize() < 1000:
+        for queue in [*self._watchers]:
+            if queue.qsize() < UNREAD_CAP:
                 queue.put_nowait(line)
+            else:  # it missed something: it must connect again and load everything
+                self._dismiss(queue)
+
+    def close(self) -> None:
+        """Ends all event streams; open pages connect again."""
+        for queue in [*self._watchers]:
+            self._dismiss(queue)
+
+    def _dismiss(self, queue: asyncio.Queue[bytes | None]) -> None:
+        self._watchers.discard(queue)
+        queue.put_nowait(None)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
         await answer.prepare(request)
-        queue: asyncio.Queue[bytes] = asyncio.Queue()
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._watchers.add(queue)
         try:
-            await answer.write(b": hello\n\n")
-            while True:
-                try:
-                    async with asyncio.timeout(PING_EVERY_S):
-                        line = await queue.get()
-                except TimeoutError:
-                    line = b": still here\n\n"
+            line: bytes | None = b"retry: 1000\n\n"
+            while line is not None:
                 await answer.write(line)
+                line = await _next(queue)
         except ConnectionError:
-            return answer
+            pass  # the page was closed
         finally:
             self._watchers.discard(queue)
+        return answer
 
     # --- what the person does ---
 
     async def _send(self, request: web.Request) -> web.Response:
         body = await request.json()
-        message_id = self._person.send(str(body["text"]), reply_to=body.get("reply_to"))
+        message_id = self._person.send(_typed(body["text"]), reply_to=_reply(body.get("reply_to")))
         return web.json_response({"message_id": message_id})
 
     async def _upload(self, request: web.Request) -> web.Response:
         form = await request.post()
         uploads = [read_upload(f) for f in form.getall("files") if isinstance(f, web.FileField)]
         found = [(u.name, u.mime, u.content) for u in uploads]
-        caption, reply = str(form.get("caption", "")), str(form.get("reply_to", ""))
         ids = self._person.send_files(
-            found, caption=caption, reply_to=int(reply) if reply.isdecimal() else None
+            found, caption=_typed(form.get("caption", "")), reply_to=_reply(form.get("reply_to"))
         )
         return web.json_response({"message_ids": ids})
 
     async def _edit(self, request: web.Request) -> web.Response:
         body = await request.json()
-        self._person.edit(int(body["message_id"]), str(body["text"]))
+        self._person.edit(int(body["message_id"]), _typed(body["text"]))
         return web.json_response({})
 
     async def _press(self, request: web.Request) -> web.Response:
@@ -174,10 +188,24 @@ class Page:
         return web.json_response({})
 
 
-def read_upload(field: web.FileField) -> Upload:
-    """A file out of a form."""
-    with field.file:
-        return Upload(field.filename, field.content_type, field.file.read())
+def _typed(value: object) -> str:
+    """A text as a keyboard can make it: half symbols are replaced."""
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _reply(value: object) -> int | None:
+    return int(value) if isinstance(value, (int, str)) and value else None
+
+
+async def _next(queue: asyncio.Queue[bytes | None]) -> bytes | None:
+    """The next event; a sign of life when there is none for a while; None at the end."""
+    try:
+        async with asyncio.timeout(PING_EVERY_S):
+            return await queue.get()
+    except TimeoutError:
+        return b": still here\n\n"
 
 
 def _asset(name: str) -> web.Response:

@@ -6,27 +6,32 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
-from playground.validation import bad, command_entities, cut_paste
+from playground.validation import CAPTION_CAP, TEXT_CAP, command_entities, cut_paste, utf16_len
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from playground.methods import Methods
+    from playground.callbacks import Callbacks
     from playground.state import Shown, State
     from playground.updates import UpdateQueue
 
 IMAGES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
 
 
+class NotPossible(Exception):  # noqa: N818 - says what the person hears
+    """The client would not do that; the text is for the person."""
+
+
 class Person:
     """Acts in the chat with the bot; `user_id` and `chat_id` default to the owner's."""
 
     def __init__(
-        self, state: State, updates: UpdateQueue, methods: Methods, tell: Callable[[str, Any], None]
-    ) -> None:
+        self, state: State, updates: UpdateQueue, callbacks: Callbacks,
+        tell: Callable[[str, Any], None],
+    ) -> None:  # fmt: skip
         self._state = state
         self._updates = updates
-        self._methods = methods
+        self._callbacks = callbacks
         self._tell = tell
 
     def send(
@@ -49,20 +54,20 @@ class Person:
         reply_to: int | None = None,
     ) -> list[int]:  # fmt: skip
         """Sends (name, mime type, content) each; several become an album."""
+        caption = caption.strip()
+        if utf16_len(caption) > CAPTION_CAP:
+            raise NotPossible(f"A caption may have {CAPTION_CAP} characters at most.")
         owner: int = self._state.owner["id"]
         album = secrets.token_hex(6) if len(files) > 1 else None
         ids = []
         for index, (name, mime, content) in enumerate(files):
             file = self._state.store(name, mime, content)
             kind: dict[str, Any] = {"photo" if mime in IMAGES else "document": file.file_id}
+            text = caption if index == 0 else ""
             shown = self._state.add(
-                owner,
-                owner,
-                text=caption if index == 0 else "",
-                album=album,
-                reply_to=reply_to,
-                **kind,
-            )
+                owner, owner, text=text, entities=command_entities(text), album=album,
+                reply_to=reply_to, **kind,
+            )  # fmt: skip
             ids.append(self._deliver(shown))
         return ids
 
@@ -72,25 +77,32 @@ class Person:
         return shown.id
 
     def edit(self, message_id: int, text: str) -> None:
-        """Edits an own message."""
+        """Edits the text or caption of an own message."""
         shown = self._state.messages.get(message_id)
-        if shown is None or shown.is_bot or not text.strip():
-            raise bad("message can't be edited")
-        shown.text = text.strip()
-        shown.entities = command_entities(shown.text)
+        kept = text.strip()
+        if shown is None or shown.is_bot or shown.deleted:
+            raise NotPossible("This message cannot be edited.")
+        has_file = bool(shown.document or shown.photo)
+        if not kept and not has_file:
+            raise NotPossible("A message needs a text.")
+        if utf16_len(kept) > (CAPTION_CAP if has_file else TEXT_CAP):
+            raise NotPossible("This text is too long for one message.")
+        shown.text = kept
+        shown.entities = command_entities(kept)
         shown.edits += 1
+        shown.edited_at = int(time.time())
         self._tell("edit", shown)
         self._updates.add(edited_message=self._state.as_api(shown))
 
     def press(self, message_id: int, data: str, *, user_id: int | None = None) -> str:
-        """Presses the button with this data or label; returns the callback's id."""
+        """Presses the button with this data or label; returns the press's id."""
         shown = self._state.messages.get(message_id)
-        keys = [b for row in shown.buttons for b in row] if shown else []
-        key = next((b for b in keys if data in {b.get("callback_data"), b["text"]}), None)
+        keys = [b for row in shown.buttons for b in row] if shown and not shown.deleted else []
+        callable_ = [b for b in keys if "callback_data" in b]
+        key = next((b for b in callable_ if data in {b["callback_data"], b["text"]}), None)
         if shown is None or key is None:
-            raise bad("there is no such button")
-        callback_id = secrets.token_hex(8)
-        self._methods.callbacks[callback_id] = (time.monotonic(), message_id)
+            raise NotPossible("This button is gone.")
+        callback_id = self._callbacks.open(message_id)
         self._updates.add(callback_query={
             "id": callback_id, "from": self._state.user(user_id or self._state.owner["id"]),
             "message": self._state.as_api(shown), "data": key["callback_data"],

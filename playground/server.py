@@ -7,7 +7,6 @@ same object, act through `person`, look at `bot_messages`, and plan `faults`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hmac
 import secrets
 import time
@@ -16,25 +15,29 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from core.spawn import Spawner, forever
+from playground.callbacks import Callbacks
 from playground.faults import Faults
 from playground.hook import Hook
-from playground.methods import Methods, Params, read_params
-from playground.page import UPLOAD_CAP, Page, read_upload
+from playground.methods import Methods
+from playground.page import Page
 from playground.person import Person
 from playground.state import Shown, State
-from playground.store import Store
-from playground.updates import HAS_WEBHOOK, UpdateQueue
-from playground.validation import ApiError
+from playground.store import open_store
+from playground.updates import UpdateQueue, has_webhook
+from playground.validation import UPLOAD_CAP, ApiError, bad
+from playground.wire import Params, befall, hang_up, read_params, refusal, success, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from playground.faults import Fault
-
 OWNER_ID = 7001
 SAVE_EVERY_S = 0.5
 CALLS_KEPT = 100_000
+POLL_CAP_S = 50
+REQUEST_CAP = UPLOAD_CAP + 1024 * 1024
+OPEN_FOR_S = 0.3  # how long a request under way may go on after the end was asked for
 
 
 class PlaygroundServer:
@@ -48,47 +51,50 @@ class PlaygroundServer:
         owner = {"id": owner_id, "is_bot": False, "first_name": "You", "language_code": "en"}
         bot_id = int(token.partition(":")[0])
         self.state = State(bot_id=bot_id, username=bot_username, name="AgentAI", owner=owner)
-        self.updates = UpdateQueue()
+        self._dirty = asyncio.Event()
+        self.updates = UpdateQueue(self._dirty.set)
         self.faults = Faults()
+        self.callbacks = Callbacks()
         self.calls: deque[tuple[float, str, Params]] = deque(maxlen=CALLS_KEPT)
         self.key = key or secrets.token_hex(16)
-        self._changed = asyncio.Event()
-        self._dirty = asyncio.Event()
-        self._methods = Methods(self.state, self._tell)
-        self.person = Person(self.state, self.updates, self._methods, self._tell)
+        self._methods = Methods(self.state, self.callbacks, self._tell)
+        self.person = Person(self.state, self.updates, self.callbacks, self._tell)
         self._page = Page(key=self.key, state=self.state, person=self.person)
         self._hook = Hook(self.updates)
-        self._store = Store(state_path) if state_path else None
-        self._saved_files: set[str] = set()
+        self._changed = asyncio.Event()
+        self._unsaved: set[int] = set()
+        self._store = open_store(state_path) if state_path else None
         if self._store is not None:
-            self._store.load(self.state, self.updates)
-            self._saved_files = set(self.state.files)
+            self._store.load(self.state, self.updates, self._hook)
+        self._spawner = Spawner()
         self._runner: web.AppRunner | None = None
-        self._saving: asyncio.Task[None] | None = None
         self.port = 0
 
     # --- life ---
 
     async def start(self, *, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listens; `port` 0 takes a free one."""
-        app = web.Application(client_max_size=UPLOAD_CAP)
+        app = web.Application(client_max_size=REQUEST_CAP)
         app.router.add_route("*", "/bot{token}/{method}", self._api)
         app.router.add_get("/file/bot{token}/documents/{id}", self._download)
         app.add_routes(self._page.routes())
         self._runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, shutdown_timeout=1
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=OPEN_FOR_S
         )
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port, backlog=1024).start()
         self.port = self._runner.addresses[0][1]
-        self._saving = asyncio.get_running_loop().create_task(self._keep_saving(), name="saving")
+        if self._store is not None:
+            self._spawner.spawn(forever(self._save_changes, name="saving"), name="saving")
+        self._hook.resume()
 
     async def stop(self) -> None:
-        """Stops listening and writes what is not yet kept."""
+        """Stops listening and writes what is not yet kept; waiting polls and pages are let go."""
+        await self._spawner.close()
         await self._hook.close()
-        if self._saving is not None:
-            self._saving.cancel()
-            await asyncio.wait({self._saving})
+        await self._save()
+        self.updates.end_poll(ApiError(502, "Bad Gateway"))
+        self._page.close()
         if self._runner is not None:
             await self._runner.cleanup()
         if self._store is not None:
@@ -105,22 +111,29 @@ class PlaygroundServer:
         """The page."""
         return f"http://127.0.0.1:{self.port}/{self.key}/"
 
-    async def _keep_saving(self) -> None:
-        while True:
-            await self._dirty.wait()
-            await asyncio.sleep(SAVE_EVERY_S)
-            await self._save()
+    async def _save_changes(self) -> None:
+        await self._dirty.wait()
+        await asyncio.sleep(SAVE_EVERY_S)
+        await self._save()
 
     async def _save(self) -> None:
         if self._store is None:
             return
         self._dirty.clear()
-        kept = self._store.snapshot(self.state, self.updates)
-        new = [f for i, f in self.state.files.items() if i not in self._saved_files]
-        self._saved_files.update(f.file_id for f in new)
-        await asyncio.to_thread(self._store.save, kept, new)
+        changed, self._unsaved = self._unsaved, set()
+        snapshot = self._store.snapshot(changed, self.state, self.updates, self._hook)
+        try:
+            await asyncio.to_thread(self._store.save, snapshot)
+        except BaseException:
+            self._unsaved |= changed
+            self._dirty.set()
+            raise
 
     def _tell(self, kind: str, data: Any) -> None:  # noqa: ANN401 - JSON or a message
+        if isinstance(data, Shown):
+            self._unsaved.add(data.id)
+        elif kind == "delete":
+            self._unsaved.add(data["id"])
         self._page.tell(kind, data)
         self._changed.set()
         self._dirty.set()
@@ -131,16 +144,20 @@ class PlaygroundServer:
         method = request.match_info["method"]
         try:
             self._check_token(request)
-            params = await _params(request)
-            fault = self.faults.take(method)
-            await _befall(request, fault)
-            self.calls.append((time.monotonic(), method, params))
+            params = await read_params(request)
+            now = time.monotonic()
+            fault = self.faults.take(method) or self.faults.flood(
+                method, params.get("chat_id"), now
+            )
+            if await befall(request, fault):
+                return web.Response()
+            self.calls.append((now, method, params))
             result = await self._call(method, params)
-            if fault is not None and fault.kind == "drop_after":
-                _hang_up(request)
         except ApiError as error:
-            return _refusal(error)
-        return web.json_response({"ok": True, "result": result})
+            return refusal(error)
+        if fault is not None and fault.kind == "drop_after":
+            hang_up(request)
+        return success(result)
 
     def _check_token(self, request: web.Request) -> None:
         given = request.match_info["token"].encode("utf-8", "replace")
@@ -151,38 +168,51 @@ class PlaygroundServer:
         match method.lower():
             case "getupdates":
                 return await self._get_updates(params)
-            case "setwebhook" if params.get("url"):
-                await self._hook.set(str(params["url"]), str(params.get("secret_token") or ""))
-                return True
-            case "setwebhook" | "deletewebhook":
-                await self._hook.close()
-                if params.get("drop_pending_updates"):
-                    self.updates.pending.clear()
-                return True
+            case "setwebhook" | "deletewebhook" as name:
+                return await self._set_webhook(
+                    params, str(params.get("url") or "") if name == "setwebhook" else ""
+                )
             case "getwebhookinfo":
-                return {
-                    "url": self._hook.url, "has_custom_certificate": False,
-                    "pending_update_count": len(self.updates.pending),
-                }  # fmt: skip
+                return self._hook.as_api()
             case _:
                 return self._methods.call(method, params)
 
+    async def _set_webhook(self, params: Params, url: str) -> bool:
+        if params.get("drop_pending_updates"):
+            self.updates.clear()
+        if url:
+            self._allow(params)
+            await self._hook.set(url, str(params.get("secret_token") or ""))
+        else:
+            await self._hook.remove()
+        self._dirty.set()
+        return True
+
+    def _allow(self, params: Params) -> None:
+        kinds = params.get("allowed_updates")
+        if kinds is None:
+            return
+        if not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds):
+            raise bad("can't parse allowed_updates: expected an Array of String")
+        self.updates.allow(kinds)
+        self._dirty.set()
+
     async def _get_updates(self, params: Params) -> list[dict[str, Any]]:
         if self._hook.url:
-            raise HAS_WEBHOOK
-        self._dirty.set()
-        limit = params.get("limit")
+            raise has_webhook()
+        self._allow(params)
+        limit = whole(params, "limit", 0)
         return await self.updates.poll(
-            offset=int(params.get("offset") or 0),
-            limit=min(max(int(limit), 1), 100) if limit else 100,
-            timeout_s=min(float(params.get("timeout") or 0), 50.0),
+            offset=whole(params, "offset", 0),
+            limit=min(max(limit, 1), 100) if limit else 100,
+            timeout_s=min(whole(params, "timeout", 0), POLL_CAP_S),
         )
 
     async def _download(self, request: web.Request) -> web.Response:
         try:
             self._check_token(request)
         except ApiError as error:
-            return _refusal(error)
+            return refusal(error)
         file = self.state.files.get(request.match_info["id"])
         return web.Response(body=file.content) if file else web.Response(status=404)
 
@@ -209,59 +239,3 @@ class PlaygroundServer:
             raise AssertionError(
                 f"no such message within {timeout_s} s; there are:\n{seen}"
             ) from None
-
-
-async def _params(request: web.Request) -> Params:
-    params: dict[str, Any] = dict(request.query)
-    if request.method == "POST" and request.can_read_body:
-        if request.content_type == "application/json":
-            with contextlib.suppress(ValueError):
-                body = await request.json()
-                params |= body if isinstance(body, dict) else {}
-        else:
-            for name, value in (await request.post()).items():
-                params[name] = value
-    uploads = {
-        name: read_upload(value)
-        for name, value in params.items()
-        if isinstance(value, web.FileField)
-    }
-    return read_params({**params, **uploads})
-
-
-async def _befall(request: web.Request, fault: Fault | None) -> None:
-    """What goes wrong before the call is performed."""
-    if fault is None:
-        return
-    match fault.kind:
-        case "429":
-            seconds = fault.retry_after
-            raise ApiError(429, f"Too Many Requests: retry after {seconds}", seconds)
-        case "500":
-            raise ApiError(500, "Internal Server Error")
-        case "502":
-            raise ApiError(502, "Bad Gateway")
-        case "409":
-            raise ApiError(409, "Conflict: terminated by other getUpdates request")
-        case "drop_before":
-            _hang_up(request)
-        case "hang":
-            await asyncio.sleep(fault.seconds)
-        case "drop_after":
-            return
-
-
-def _hang_up(request: web.Request) -> None:
-    """Closes the connection without an answer."""
-    if request.transport is not None:
-        request.transport.abort()
-    raise asyncio.CancelledError
-
-
-def _refusal(error: ApiError) -> web.Response:
-    body: dict[str, Any] = {
-        "ok": False, "error_code": error.code, "description": error.description,
-    }  # fmt: skip
-    if error.retry_after is not None:
-        body["parameters"] = {"retry_after": error.retry_after}
-    return web.json_response(body, status=error.code)

@@ -6,7 +6,7 @@ One counter gives message ids to all private chats of the bot, in both direction
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from playground.validation import bad
@@ -46,6 +46,7 @@ class Shown:
     album: str | None = None
     is_bot: bool = False
     edits: int = 0
+    edited_at: int = 0
     deleted: bool = False
 
     def looks(self) -> tuple[object, ...]:
@@ -60,6 +61,7 @@ class State:
         self.bot_id = bot_id
         self.bot = {"id": bot_id, "is_bot": True, "first_name": name, "username": username}
         self.owner = owner
+        self.chats: set[int] = {owner["id"]}
         self.messages: dict[int, Shown] = {}
         self.files: dict[str, StoredFile] = {}
         self.commands: list[dict[str, str]] = []
@@ -73,8 +75,13 @@ class State:
             is_bot=sender_id == self.bot_id, **parts,
         )  # fmt: skip
         self.next_message_id += 1
-        self.messages[shown.id] = shown
+        self.keep(shown)
         return shown
+
+    def keep(self, shown: Shown) -> None:
+        """Takes a message in."""
+        self.messages[shown.id] = shown
+        self.chats.add(shown.chat_id)
 
     def store(self, name: str, mime: str, content: bytes) -> StoredFile:
         """Keeps a file under a new id."""
@@ -87,7 +94,7 @@ class State:
 
     def find(self, chat_id: int, message_id: object) -> Shown | None:
         """A message that stands in the chat."""
-        if not isinstance(message_id, int):
+        if type(message_id) is not int:
             return None
         shown = self.messages.get(message_id)
         return shown if shown and shown.chat_id == chat_id and not shown.deleted else None
@@ -136,8 +143,8 @@ class State:
         if shown.buttons:
             message["reply_markup"] = {"inline_keyboard": shown.buttons}
         if shown.edits:
-            message["edit_date"] = int(time.time())
-        if with_reply and (reply := self.messages.get(shown.reply_to or 0)):
+            message["edit_date"] = shown.edited_at or shown.date
+        if with_reply and (reply := self.find(shown.chat_id, shown.reply_to)):
             message["reply_to_message"] = self.as_api(reply, with_reply=False)
         return message
 
@@ -159,24 +166,8 @@ class State:
             "edited": bool(shown.edits) and not shown.is_bot, "deleted": shown.deleted,
         }  # fmt: skip
 
-    def dump(self) -> dict[str, Any]:
-        """All of it but the files' content, for the store."""
-        return {
-            "messages": [asdict(m) for m in self.messages.values()],
-            "commands": self.commands,
-            "next_message_id": self.next_message_id,
-            "next_file": self.next_file,
-        }
-
-    def load(self, dumped: dict[str, Any]) -> None:
-        """The reverse of `dump`."""
-        self.messages = {m["id"]: Shown(**m) for m in dumped["messages"]}
-        self.commands = dumped["commands"]
-        self.next_message_id = dumped["next_message_id"]
-        self.next_file = dumped["next_file"]
-
 
 def _as_key(button: dict[str, Any]) -> dict[str, str]:
     if button.get("url"):
         return {"text": button["text"], "url": button["url"]}
-    return {"text": button["text"], "data": button["callback_data"]}
+    return {"text": button["text"], "data": button.get("callback_data", "")}

@@ -12,7 +12,8 @@ TEXT_CAP = 4096
 CAPTION_CAP = 1024
 ENTITIES_CAP = 100
 DATA_CAP = 64
-FILE_CAP = 20 * 1024 * 1024
+FILE_CAP = 20 * 1024 * 1024  # of what a bot may download
+UPLOAD_CAP = 50 * 1024 * 1024  # of what a bot may send
 COMMANDS_CAP = 100
 DESCRIPTION_CAP = 256
 COMMAND = re.compile(r"[a-z0-9_]{1,32}")
@@ -206,3 +207,9 @@ def cut_paste(text: str) -> list[str]:
         parts.append(raw[start * 2 : end * 2].decode("utf-16-le", "surrogatepass"))
         start = end
     return [part for part in parts if part.strip()]
+
+
+def looks_like_image(content: bytes) -> bool:
+    """Whether the first bytes are those of a JPEG, PNG, GIF or WebP picture."""
+    begins = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8")
+    return content.startswith(begins) or (content[:4] == b"RIFF" and content[8:12] == b"WEBP")
