@@ -1,7 +1,6 @@
 """Durable ingress: what Telegram delivers is committed to Postgres before the offset moves.
 
-    getUpdates(offset) ──► insert … on conflict do nothing ──► commit ──► next getUpdates(last + 1)
-    confirms
+    getUpdates(offset) ──► insert … on conflict do nothing ──► commit ──► getUpdates(last + 1)
 
 A `kill -9` between any two of these loses nothing: unconfirmed updates come again, kept ones are
 known by their id. After a start the first poll gives no offset, so that Telegram begins with the

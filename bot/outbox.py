@@ -5,9 +5,8 @@ It is enqueued in the sender's transaction and sent in order, once.
 States of a row, and what a `kill -9` leaves:
 
     queued    not begun; sent after the restart
-    sending   begun, outcome unknown; after the restart (and after a lost answer) it is *looked for*
-    by probing
-              edits before it is sent again, so that the owner does not see it twice
+    sending   begun, outcome unknown; after the restart (and after a lost answer) it is *looked
+              for* by probing edits before it is sent again, so that nobody sees it twice
     sent      Telegram confirmed it; `message_id` is known
     failed    Telegram refused it for good; the reason is kept, logged, and told to the owner
 

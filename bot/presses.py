@@ -1,7 +1,7 @@
 """Pressed buttons. The data names what to do; what it means stands in Postgres, not in the button.
 
-c:12     cancel task 12          c:all    cancel everything
-s        refresh /status         a:0      the first choice of a question
+    c:12     cancel task 12          c:all    cancel everything
+    s        refresh /status         a:0      the first choice of a question
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 Raw JSON goes in and out: what arrives is persisted before anything interprets it. A failed call is
 one of:
 
-    Unsent        it certainly had no effect (no connection, or Telegram asked to wait); safe to
-    repeat InDoubt       the answer was lost; the call may have taken effect
+    Unsent        it certainly had no effect; safe to repeat (`Flooded`: Telegram asked to wait)
+    InDoubt       the answer was lost; the call may have taken effect
     Refused       Telegram understood and said no; repeating the same call is pointless
     OtherPoller   somebody else polls with this token
     BadToken      the token is not valid (any more)
