@@ -2,6 +2,8 @@
 
     c:12     cancel task 12          c:all    cancel everything
     s        refresh /status         a:0      the first choice of a question
+
+Anything else, and whatever has been dealt with, is answered as too old.
 """
 
 from __future__ import annotations
