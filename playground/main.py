@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 from typing import TYPE_CHECKING
 
 from core.beat import Beat
+from core.errors import ConfigError
 from core.logs import set_up_logging
 from core.settings import load_settings
 from core.spawn import held, run_until_told
@@ -24,25 +26,37 @@ if TYPE_CHECKING:
     from core.settings import EnvSettings
 
 
-def _key(folder: Path) -> str:
-    """The page's key; it stays the same, so that an open page finds its way back."""
+def page_key(folder: Path) -> str:
+    """The page's key; it stays the same, so that an open page finds its way back.
+
+    A file that holds no key, such as one left half written, is replaced.
+    """
     path = folder / "key"
-    if not path.exists():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(16))
-    return path.read_text(encoding="ascii").strip()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    kept = path.read_bytes().strip() if path.exists() else b""
+    if re.fullmatch(rb"[0-9a-f]{32}", kept):
+        return kept.decode("ascii")
+    key = secrets.token_hex(16)
+    new = folder / "key.new"
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        file.write(key)
+    new.replace(path)
+    return key
 
 
-async def run(env: EnvSettings) -> None:
+async def run(env: EnvSettings, key: str) -> None:
     """Serves until cancelled."""
-    folder = env.home / "playground"
     server = PlaygroundServer(
-        token=env.need_token(), key=_key(folder), state_path=folder / "chat.sqlite3",
+        token=env.need_token(), key=key, state_path=env.home / "playground" / "chat.sqlite3",
         owner_id=env.agentai_owner_id or OWNER_ID,
     )  # fmt: skip
-    await server.start(port=env.playground_port)
+    try:
+        await server.start(port=env.playground_port)
+    except OSError as error:
+        await server.stop()
+        reason = f"{env.playground_port} cannot be used: {os.strerror(error.errno or 0)}"
+        raise ConfigError("PLAYGROUND_PORT", reason) from None
     beat = Beat.from_environment()
     beat.say(f"chat: {server.chat_url}")
     beat.ready("playground")
@@ -56,6 +70,7 @@ async def run(env: EnvSettings) -> None:
 def main(_argv: list[str] | None = None) -> int:
     """The process; returns its exit code."""
     env = load_settings()
-    set_up_logging(env.secrets())
-    asyncio.run(run_until_told(run(env)))
+    key = page_key(env.home / "playground")
+    set_up_logging([*env.secrets(), key])
+    asyncio.run(run_until_told(run(env, key)))
     return 0

@@ -196,7 +196,11 @@ def _typed(value: object) -> str:
 
 
 def _reply(value: object) -> int | None:
-    return int(value) if isinstance(value, (int, str)) and value else None
+    if value in (None, "", 0):
+        return None
+    if not isinstance(value, (int, str)):
+        raise TypeError("not a message's id")
+    return int(value)
 
 
 async def _next(queue: asyncio.Queue[bytes | None]) -> bytes | None:
