@@ -213,7 +213,7 @@ class Methods:
 
     def _action(self, params: Params) -> bool:
         self._chat_id(params)
-        if params.get("action") not in ACTIONS:
+        if str(params.get("action")) not in ACTIONS:
             raise bad("wrong parameter action in request")
         self._tell("action", {"action": params["action"]})
         return True

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from telegram import (
     BotCommand,
     InlineKeyboardButton,
@@ -104,52 +102,6 @@ async def test_half_symbols_are_400(client: httpx.AsyncClient) -> None:
     headers = {"content-type": "application/json"}
     answer = await client.post("sendMessage", content=body, headers=headers)
     assert answer.json()["description"] == "Bad Request: strings must be encoded in UTF-8"
-
-
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=4) | st.just(OWNER)
-    | st.sampled_from(["attach://x", "typing", "1"]),
-    lambda inner: st.lists(inner, max_size=2)
-    | st.dictionaries(st.sampled_from(["message_id", "type", "offset", "command"]), inner),
-    max_leaves=4,
-)  # fmt: skip
-
-
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.sampled_from([
-        "sendMessage", "editMessageText", "editMessageCaption", "editMessageReplyMarkup",
-        "deleteMessage", "sendDocument", "sendPhoto", "getFile", "sendChatAction", "getChat",
-        "answerCallbackQuery", "setMyCommands", "setMessageReaction", "getUpdates",
-    ]),
-    st.dictionaries(st.sampled_from([
-        "chat_id", "text", "entities", "reply_markup", "reply_parameters", "message_id", "caption",
-        "caption_entities", "document", "photo", "file_id", "action", "callback_query_id",
-        "commands", "offset", "limit", "allowed_updates",
-    ]), values),
-)  # fmt: skip
-def test_no_parameters_whatever_break_the_server(method: str, params: dict[str, Any]) -> None:
-    from playground.callbacks import Callbacks
-    from playground.methods import Methods
-    from playground.state import State
-    from playground.validation import ApiError
-    from playground.wire import meant, whole
-
-    owner = {"id": OWNER, "is_bot": False, "first_name": "You"}
-    state = State(bot_id=1, username="b", name="B", owner=owner)
-    state.add(OWNER, 1, text="the bot's")
-    state.add(OWNER, OWNER, text="the owner's")
-    methods = Methods(state, Callbacks(), lambda kind, data: None)
-    try:
-        if method == "getUpdates":
-            whole(meant(params), "offset", 0)
-        else:
-            methods.call(method, meant(params))
-    except ApiError as error:
-        code = error.code
-    else:
-        code = 400
-    assert code == 400
 
 
 # --- sending ---
