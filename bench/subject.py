@@ -110,7 +110,8 @@ class Subject:
         found = {"up": root}
         for child in root.children():
             words = child.cmdline()
-            name = words[-1] if words[:1] == [sys.executable] else Path(words[0]).name
+            is_ours = words[:1] == [sys.executable]
+            name = words[-1] if is_ours else Path(words[0].split()[0]).name
             found[name.split(":")[0]] = child
         return found
 
