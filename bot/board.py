@@ -20,6 +20,7 @@ from bot.render import render
 from bot.telegram_api import Refused
 from coordinator.store import NewMessage
 from core.tasks import has_ended
+from core.wake import Wake
 
 if TYPE_CHECKING:
     from bot.outbox import Outbox
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from bot.telegram_api import TelegramApi
     from coordinator.store import Conversation
     from core.db import Database, Session
-    from core.tasks import Task, TaskStore
+from core.tasks import Task, TaskStore
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class Board:
         self._outbox = outbox
         self._api = api
         self._pacer = pacer
-        self._news = asyncio.Event()
+        self._news = Wake(LOOK_EVERY_S)
         self._edited_at: dict[int, float] = {}
 
     def wake(self) -> None:
@@ -85,12 +86,7 @@ class Board:
 
     async def step(self) -> None:
         """Waits for a change (or two seconds) and brings the chat up to date."""
-        try:
-            async with asyncio.timeout(LOOK_EVERY_S):
-                await self._news.wait()
-        except TimeoutError:
-            pass
-        self._news.clear()
+        await self._news.wait()
         for task in await self._tasks.unreported():
             await self._report(task)
         if await self._refresh_cards():

@@ -9,7 +9,6 @@ it.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from bot.route import Route
 from bot.updates import MalformedUpdate, Message, Other, Press, read_update, split_command
 from core.errors import Retryable, UserFacing
 from core.sql import load_queries
+from core.wake import Wake
 
 if TYPE_CHECKING:
     from bot.commands import Commands
@@ -51,8 +51,7 @@ class Dispatcher:
         self._presses = presses
         self._conversing = conversing
         self._after = after
-        self._news = asyncio.Event()
-        self._news.set()
+        self._news = Wake(LOOK_EVERY_S)
 
     def wake(self) -> None:
         """There are updates to handle."""
@@ -63,12 +62,7 @@ class Dispatcher:
 
         Raises `Retryable` while Postgres is away; nothing is skipped by that.
         """
-        try:
-            async with asyncio.timeout(LOOK_EVERY_S):
-                await self._news.wait()
-        except TimeoutError:
-            pass
-        self._news.clear()
+        await self._news.wait()
         try:
             while updates := await self._inbox.waiting():
                 routes = [await self._handle(i, payload) for i, payload in updates]

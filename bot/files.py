@@ -7,7 +7,6 @@ with a clear sentence.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from bot.route import Route
 from bot.telegram_api import Refused
 from bot.texts import FILE_TOO_BIG
 from core.sql import load_queries
+from core.wake import Wake
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,8 +88,7 @@ class Fetcher:
         self._folder = folder
         self._wake_lane = wake_lane
         self._wake_outbox = wake_outbox
-        self._news = asyncio.Event()
-        self._news.set()
+        self._news = Wake(LOOK_EVERY_S)
 
     def wake(self) -> None:
         """There is a file to fetch."""
@@ -97,11 +96,7 @@ class Fetcher:
 
     async def step(self) -> None:
         """Fetches all there is. Raises `Retryable` while Telegram or Postgres is away."""
-        try:
-            async with asyncio.timeout(LOOK_EVERY_S):
-                await self._news.wait()
-        except TimeoutError:
-            pass
+        await self._news.wait()
         try:
             while rows := await self._db.fetch(SQL["files_to_fetch"]):
                 for row in rows:
@@ -109,7 +104,6 @@ class Fetcher:
         except BaseException:
             self._news.set()
             raise
-        self._news.clear()
 
     async def _fetch(self, number: int, chat_id: int, file_id: str, name: str) -> None:
         target = self._folder / str(number) / name

@@ -36,6 +36,7 @@ from bot.delivery import (
 )
 from bot.telegram_api import Flooded, InDoubt, Refused, Unsent
 from core.errors import Retryable
+from core.wake import Wake
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,8 +63,7 @@ class Outbox:
         self._store = store
         self._api = api
         self._pacer = pacer
-        self._news = asyncio.Event()
-        self._news.set()
+        self._news = Wake(LOOK_EVERY_S)
         self._has_doubts = True  # a former process may have left rows in `sending`
         self.on_sent: Callable[[Outgoing, int], None] = lambda row, message_id: None
 
@@ -87,16 +87,7 @@ class Outbox:
         except Retryable:
             self._news.set()
             raise
-        await self._wait()
-
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(LOOK_EVERY_S):
-                await self._news.wait()
-        except TimeoutError:
-            return
-        finally:
-            self._news.clear()
+        await self._news.wait()
 
     async def _deliver(self, row: Outgoing) -> None:
         """One row to its end.
@@ -136,7 +127,10 @@ class Outbox:
 
     async def _send_file(self, row: Outgoing) -> int:
         payload = FilePayload.model_validate(row.payload)
-        content = await asyncio.to_thread(_content, payload)
+        try:
+            content = await asyncio.to_thread(_content, payload)
+        except OSError as error:
+            raise Refused(f"{payload.filename} is gone ({error.strerror})") from error
         document = InputFile(content, filename=payload.filename)
         fields = {**file_call(payload, row.chat_id), "document": document}
         return _id_of(await self._api.call("sendDocument", timeout_s=UPLOAD_WITHIN_S, **fields))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from core.errors import AgentAIError, Retryable, UserFacing
 from core.spawn import forever
 from core.tasks import Outcome, TaskState
+from core.wake import Wake
 from executors.ports import Limits
 from executors.recovery import recover
 from executors.run import Run, RunParts, Stale, insist
@@ -53,8 +54,8 @@ class Host:
         self._slots = slots
         self._spawner = spawner
         self._runs: dict[TaskNo, Run] = {}
-        self._wake = asyncio.Event()
-        self._refill = asyncio.Event()
+        self._wake = Wake(LOOK_EVERY_S)
+        self._refill = Wake(REPORT_EVERY_S)
         self._control_after = ""
         self._is_able = False
         self.on_status: Callable[[str, str], None] = lambda status, detail: None
@@ -151,7 +152,6 @@ class Host:
     async def _look(self) -> None:
         """The fallback for lost wake-ups."""
         await asyncio.sleep(LOOK_EVERY_S)
-        self._wake.set()
         if self._runs:
             await self._obey()
 
@@ -170,7 +170,6 @@ class Host:
 
     async def _claim(self) -> None:
         await self._wake.wait()
-        self._wake.clear()
         while True:
             config = await self._config.current()
             task = await self._p.tasks.claim_next(
@@ -181,12 +180,7 @@ class Host:
             self._spawner.spawn(self._begin(task), name=f"task {task.no}")
 
     async def _keep_warm(self) -> None:
-        try:
-            async with asyncio.timeout(REPORT_EVERY_S):
-                await self._refill.wait()
-        except TimeoutError:
-            pass
-        self._refill.clear()
+        await self._refill.wait()
         if not await self._check():
             await asyncio.sleep(2)
             self._refill.set()

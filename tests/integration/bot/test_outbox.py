@@ -124,6 +124,16 @@ async def test_a_message_that_telegram_refuses_does_not_block_the_next(setting: 
     assert "too long" in row["error"]
 
 
+async def test_a_file_that_is_gone_is_told_and_does_not_block_the_next(setting: Setting) -> None:
+    file = FilePayload(filename="a.txt", caption="c", path="/nowhere/a.txt")
+    async with setting.database.transaction() as session:
+        await setting.store.enqueue(session, OWNER, file, method="file")
+    await setting.enqueue("next")
+    async with setting.running():
+        await setting.telegram.wait_for(lambda m: "a.txt is gone" in m.text)
+    assert "next" in setting.texts()
+
+
 async def test_an_edit_of_a_deleted_message_is_sent_as_a_new_one(setting: Setting) -> None:
     async with setting.running() as outbox:
         await setting.enqueue("draft")

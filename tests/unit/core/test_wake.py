@@ -1,0 +1,31 @@
+"""Wake-ups that may get lost."""
+
+import asyncio
+
+from core.wake import Wake
+
+
+async def test_the_first_look_is_at_once_and_the_next_waits_for_a_call() -> None:
+    wake = Wake(60.0)
+    await wake.wait()
+    waiting = asyncio.get_running_loop().create_task(wake.wait())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    wake.set()
+    async with asyncio.timeout(1):
+        await waiting
+
+
+async def test_a_lost_call_costs_only_time() -> None:
+    wake = Wake(0.01)
+    await wake.wait()
+    async with asyncio.timeout(1):
+        await wake.wait()
+
+
+async def test_a_call_while_nobody_waits_counts() -> None:
+    wake = Wake(60.0)
+    await wake.wait()
+    wake.set()
+    async with asyncio.timeout(1):
+        await wake.wait()
