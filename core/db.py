@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import json
+import re
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -178,9 +179,14 @@ def storable(text: str) -> str:
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace_surrogate").decode("utf-8")
 
 
+# A NUL as JSON escapes it; after an odd backslash the same letters are ordinary text.
+_ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+
+
 def _to_json(value: object) -> str:
     """JSON that `jsonb` accepts: it refuses NUL and lone surrogates."""
-    return storable(json.dumps(value, ensure_ascii=False)).replace("\\u0000", "\ufffd")
+    text = storable(json.dumps(value, ensure_ascii=False))
+    return _ESCAPED_NUL.sub("\\1\ufffd", text)
 
 
 codecs.register_error("replace_surrogate", lambda error: (b"\xef\xbf\xbd", error.end))  # type: ignore[attr-defined]
