@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.errors import AgentAIError, Retryable, UserFacing
 from core.spawn import forever
@@ -22,7 +22,7 @@ from executors.run import Run, RunParts, Stale, insist
 from executors.slots import Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from pathlib import Path
 
     from core.config import ConfigStore
@@ -37,6 +37,7 @@ RENEW_EVERY_S = 4.0
 LOOK_EVERY_S = 1.0
 REFILL_AFTER_S = 1.0
 REPORT_EVERY_S = 10.0
+MISTAKE = "An internal error ended it. The executor's log says more."
 INTERRUPTED = "The executor stopped while it ran, and its container is gone."
 
 
@@ -129,7 +130,7 @@ class Host:
             case "requeue":
                 await self._p.tasks.requeue(task.no, task.fence)
             case "resume":
-                self._spawner.spawn(self._begin(task, name=slot.name), name=f"task {task.no}")
+                self._spawn(task, self._begin(task, name=slot.name))
             case "unknown":
                 outcome = Outcome(state=TaskState.UNKNOWN, reason=INTERRUPTED)
                 await self._p.tasks.finish(task.no, task.fence, outcome)
@@ -177,7 +178,7 @@ class Host:
             )
             if task is None:
                 return
-            self._spawner.spawn(self._begin(task), name=f"task {task.no}")
+            self._spawn(task, self._begin(task))
 
     async def _keep_warm(self) -> None:
         await self._refill.wait()
@@ -193,6 +194,21 @@ class Host:
         await self._report("ready", f"{self._pool.count} warm")
 
     # --- one task ---
+
+    def _spawn(self, task: Task, work: Coroutine[Any, Any, None]) -> None:
+        self._spawner.spawn(self._guard(task, work), name=f"task {task.no}")
+
+    async def _guard(self, task: Task, work: Coroutine[Any, Any, None]) -> None:
+        """A mistake of ours must not leave a task running that nobody looks after."""
+        try:
+            await work
+        except Exception:  # the gate around one task's work
+            log.exception("task #%s is ended by a mistake of ours", task.no)
+            outcome = Outcome(state=TaskState.FAILED, reason=MISTAKE)
+            await insist(lambda: self._p.tasks.finish(task.no, task.fence, outcome))
+            await self._p.bus.publish("events", kind="task", no=str(task.no))
+            if task.slot is not None:
+                await insist(lambda: self._p.launcher.remove(str(task.slot)))
 
     async def _begin(self, task: Task, *, name: str | None = None) -> None:
         """Gets a container for a claimed task and runs it to its end."""
@@ -227,7 +243,7 @@ class Host:
 
     async def _go(self, run: Run) -> None:
         self._runs[run.task.no] = run
-        self._spawner.spawn(self._carry(run), name=f"task {run.task.no}")
+        self._spawn(run.task, self._carry(run))
         self._spawner.spawn(self._refill_soon(run), name="refill")
 
     async def _carry(self, run: Run) -> None:
