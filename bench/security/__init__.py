@@ -1,0 +1,1 @@
+"""Suites that attack the product; `make security` runs them all."""
