@@ -23,11 +23,14 @@ COMMANDS: dict[str, tuple[str, bool, str]] = {
     "doctor": ("agentai.doctor", True, "check every part and say how to mend it"),
     "config": ("agentai.config_command", True, "show and change settings"),
     "export": ("agentai.export", True, "write everything the instance knows to a file"),
+    "secret": ("agentai.secret_command", True, "set, list and delete secrets for tasks"),
+    "audit": ("agentai.audit_command", True, "verify and export the audit trail"),
     "image": ("agentai.image_command", True, "build the image that tasks run in"),
     "version": ("agentai.version_command", True, "show the version"),
 }
 # These connect to whatever `agentai up` runs for the same folder.
-JOINS_RUNNING = {"serve", "executor", "doctor", "config", "export"}
+JOINS_RUNNING = {"serve", "executor", "doctor", "config", "export", "secret", "audit"}
+OWN_HELP = {"config", "export", "doctor", "secret", "audit"}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -66,7 +69,7 @@ def _guarded(name: str, rest: list[str]) -> int:
 
 def _run(name: str, rest: list[str]) -> int:
     module, takes_arguments, text = COMMANDS[name]
-    if rest and rest[0] in {"-h", "--help"} and name not in {"config", "export", "doctor"}:
+    if rest and rest[0] in {"-h", "--help"} and name not in OWN_HELP:
         print(f"usage: agentai {name}\n\n  {text}")
         return 0
     if name in JOINS_RUNNING:
