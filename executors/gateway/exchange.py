@@ -1,0 +1,184 @@
+"""One inspected request after the other: ask, book, send, and bring the scrubbed response back.
+
+Threat: a secret that leaves for the wrong place or comes back readable. The judge sees the whole
+request first; bytes are booked before they leave; a response that cannot be read
+(compressed) is not passed on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import h11
+
+from core.errors import Denied
+from executors.gateway.headers import for_client, for_server, tokens
+from executors.gateway.ports import Refused
+from executors.gateway.scrub import Window, scrub_headers
+from executors.gateway.upstream import Origin, Upstream
+from executors.gateway.wire import Failed
+
+if TYPE_CHECKING:
+    from executors.gateway.authority import Authority
+    from executors.gateway.pipe import Pipe
+    from executors.gateway.ports import Asked, Bounds, Headers, Judge
+    from executors.gateway.upstream import Dialer
+    from executors.gateway.wire import Store
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tools:
+    """What all connections of one task share."""
+
+    judge: Judge
+    dialer: Dialer
+    authority: Authority
+    bounds: Bounds
+    store: Store
+
+    def book(self, count: int) -> None:
+        """Books bytes that are about to leave; raises `Denied`."""
+        if (refused := self.judge.sent(count)) is not None:
+            raise Denied(refused.code, refused.text)
+
+
+class Exchange:
+    """Carries the inspected requests of one client; keeps the last server's connection."""
+
+    def __init__(self, tools: Tools, pipe: Pipe) -> None:
+        self._tools = tools
+        self._pipe = pipe
+        self._upstream: Upstream | None = None
+
+    async def carry(self, asked: Asked, client: h11.Connection) -> None:
+        """Answers `asked`. Raises `Denied` before the answer began, `OSError` later."""
+        connection, data = _written(asked, await self._allowed(asked))
+        self._tools.book(len(data))
+        upstream = await self._server(Origin(asked.scheme, asked.host, asked.port))
+        await upstream.send(connection, data)
+        response = await upstream.response()
+        answer = _Answer(self._pipe, client, _scrubbed(self._tools.judge, response, asked.method))
+        try:
+            await self._relay(upstream, answer)
+        except Denied as error:
+            if answer.has_begun:
+                raise ConnectionResetError("the response broke off") from error
+            raise
+
+    async def _allowed(self, asked: Asked) -> Headers:
+        async with asyncio.timeout(self._tools.bounds.decide_s):
+            decision = await self._tools.judge.request(asked)
+        if isinstance(decision, Refused):
+            raise Denied(decision.code, decision.text)
+        return decision.headers
+
+    async def _server(self, origin: Origin) -> Upstream:
+        kept = self._upstream
+        if kept is not None and kept.origin == origin and kept.is_reusable:
+            return kept
+        self.close()
+        pipe = await self._tools.dialer.open(origin)
+        self._upstream = Upstream(pipe, origin, self._tools.bounds)
+        return self._upstream
+
+    async def _relay(self, upstream: Upstream, answer: _Answer) -> None:
+        bounds = self._tools.bounds
+        window = Window(self._tools.judge.scrub, bounds.held_back)
+        count = 0
+        while isinstance(event := await upstream.next(), h11.Data):
+            count += len(event.data)
+            if count > bounds.response:
+                raise Failed(502, "response_too_large", "The server's response is too large.")
+            if piece := window.push(bytes(event.data)):
+                await answer.send(piece, bounds.idle_s)
+        if not isinstance(event, h11.EndOfMessage):
+            raise Failed(502, "upstream_failed", "The server's response broke off.")
+        trailers = _pairs(self._tools.judge, b"", event.headers.raw_items())[1:]
+        await answer.finish(window.rest(), trailers, bounds.idle_s)
+
+    def close(self) -> None:
+        """Cuts the kept connection."""
+        if self._upstream is not None:
+            self._upstream.pipe.transport.abort()
+            self._upstream = None
+
+
+def _written(asked: Asked, headers: Headers) -> tuple[h11.Connection, bytes]:
+    connection = h11.Connection(h11.CLIENT)
+    try:
+        request = h11.Request(
+            method=asked.method, target=asked.target, headers=for_server(asked, headers)
+        )
+        pieces = [connection.send(request)]
+        if asked.body:
+            pieces.append(connection.send(h11.Data(data=asked.body)))
+        pieces.append(connection.send(h11.EndOfMessage()))
+    except h11.LocalProtocolError as error:
+        raise Denied("malformed", "The request cannot be written.") from error
+    return connection, b"".join(piece for piece in pieces if piece)
+
+
+def _pairs(judge: Judge, first: bytes, headers: list[tuple[bytes, bytes]]) -> Headers:
+    pairs = scrub_headers(judge.scrub, first, tuple(headers))
+    return tuple((name.lower(), value) for name, value in pairs)
+
+
+def _scrubbed(judge: Judge, response: h11.Response, method: str) -> h11.Response:
+    """The response's head as the client may see it, without a length unless it has no body."""
+    has_body = method != "HEAD" and response.status_code not in (204, 304)
+    if has_body and tokens(response.headers, b"content-encoding") - {b"identity", b""}:
+        raise Failed(502, "encoding_refused", "The server compressed its response unasked.")
+    (_, reason), *pairs = _pairs(judge, response.reason, response.headers.raw_items())
+    headers = list(for_client(tuple(pairs)))
+    if method == "HEAD":
+        headers += [pair for pair in response.headers if pair[0] == b"content-length"]
+    try:
+        return h11.Response(status_code=response.status_code, headers=headers, reason=reason)
+    except h11.LocalProtocolError as error:
+        raise Failed(502, "upstream_failed", "The response cannot be passed on.") from error
+
+
+class _Answer:
+    """Writes one response; a body that is whole before the head left gets a plain length."""
+
+    def __init__(self, pipe: Pipe, client: h11.Connection, head: h11.Response) -> None:
+        self._pipe = pipe
+        self._client = client
+        self._head: h11.Response | None = head
+        self._has_length = any(name == b"content-length" for name, _ in head.headers)
+        self._is_bare = head.status_code in (204, 304)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the client saw a part of it."""
+        return self._head is None
+
+    async def send(self, piece: bytes, within_s: float) -> None:
+        """Sends a piece of the body, before the first one the head."""
+        begun = self._begun(())
+        await self._pipe.write(begun + self._made(h11.Data(data=piece)), within_s)
+
+    async def finish(self, rest: bytes, trailers: Headers, within_s: float) -> None:
+        """Sends what is left."""
+        length = ((b"content-length", b"%d" % len(rest)),)
+        is_whole = self._head is not None
+        data = self._begun(() if self._has_length or self._is_bare else length)
+        if rest:
+            data += self._made(h11.Data(data=rest))
+        is_chunked = not is_whole and self._client.their_http_version == b"1.1"
+        end = h11.EndOfMessage(headers=list(trailers) if is_chunked else [])
+        await self._pipe.write(data + self._made(end), within_s)
+
+    def _begun(self, more: Headers) -> bytes:
+        head, self._head = self._head, None
+        if head is None:
+            return b""
+        headers = [*head.headers, *more]
+        return self._made(
+            h11.Response(status_code=head.status_code, headers=headers, reason=head.reason)
+        )
+
+    def _made(self, event: h11.Event) -> bytes:
+        return self._client.send(event) or b""
