@@ -21,6 +21,7 @@ RUN if ! id -u 10001 >/dev/null 2>&1; then \
     mkdir -p /work /run/agentai && chown 10001:10001 /work
 COPY executors/__init__.py /opt/agentai/executors/__init__.py
 COPY executors/worker /opt/agentai/executors/worker
+COPY core/__init__.py core/hygiene.py core/confusables.py /opt/agentai/core/
 RUN python3 -I -m compileall -q --invalidation-mode unchecked-hash /opt/agentai
 ENV LANG=C.UTF-8 HOME=/work
 USER 10001:10001

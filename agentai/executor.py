@@ -8,10 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import shutil
 import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+from core.approvals import Approvals, Ledger
+from core.audit import Audit
 from core.beat import Beat
 from core.bus import Bus
 from core.config import ConfigStore
@@ -24,12 +27,23 @@ from core.seal import Seal
 from core.settings import load_settings
 from core.spawn import Spawner, run_until_told
 from core.tasks import TaskStore
+from core.tasks.seen import SeenStore
+from core.vault import Vault
+from core.workspace import OwnerFiles
+from executors.commits import CommitParts
 from executors.docker_launcher import DockerLauncher
+from executors.effects import EffectParts
+from executors.gateway.addresses import Resolver
+from executors.gateway.authority import Authority
 from executors.host import Host
 from executors.images import executor_image_tag, project_root
+from executors.isolation import Isolation
 from executors.model_proxy import ModelProxy
+from executors.outlet import OutletParts
 from executors.pool import Pool
+from executors.ports import Limits
 from executors.run import RunParts
+from executors.slots import CA_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,15 +84,42 @@ async def execute(env: EnvSettings) -> None:
             image=executor_image_tag(project_root()), instance=instance, host=host
         )
         stack.callback(launcher.close)
-        pool = Pool(root=env.home / "slots", launcher=launcher)
+        authority = Authority(env.home / "authority", extra_ca=env.gateway_extra_ca)
+        slots = env.home / "slots"
+        for folder in (slots, env.home / "authority"):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await asyncio.to_thread(authority.prepare)
+        shutil.copyfile(authority.ca_file, slots / CA_FILE)
+        audit = Audit(database)
+        ledger = Ledger(env.home / "approvals" / "used")
+        effects = EffectParts(
+            database=database, audit=audit, seen=SeenStore(database),
+            approvals=Approvals(database, audit, ledger),
+        )  # fmt: skip
+        secret_key = env.need_secret_key()
+        outlet = OutletParts(
+            commits=CommitParts(
+                files=OwnerFiles(env.home / "workspace", env.home / "versions"),
+                staging=env.home / "staging", seen=effects.seen,
+            ),
+            effects=effects, vault=Vault(database, secret_key, instance), authority=authority,
+            resolver=Resolver(env.pins()), secret_key=secret_key,
+        )  # fmt: skip
+        pool = Pool(root=slots, launcher=launcher)
         stack.push_async_callback(pool.empty)
         stack.push_async_callback(spawner.close)
         parts = RunParts(
-            tasks=tasks, bus=bus, model=model, launcher=launcher, results=env.home / "results"
-        )
+            tasks=tasks, bus=bus, model=model, launcher=launcher, outlet=outlet,
+            results=env.home / "results",
+        )  # fmt: skip
+
+        async def limits() -> Limits:
+            return Limits.of(await config.current())
+
         working = Host(
-            host=host, parts=parts, pool=pool, config=config, slots=env.home / "slots",
-            spawner=spawner,
+            host=host, parts=parts, pool=pool, config=config, slots=slots,
+            spawner=spawner, hear=database.heard,
+            isolation=Isolation(launcher, slots, limits=limits),
         )  # fmt: skip
         working.on_status = _teller(beat)
         spawner.spawn(beat.run(), name="beat")

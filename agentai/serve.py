@@ -17,6 +17,9 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from bot.approval_board import ApprovalBoard
+from bot.approving import Approving
+from bot.audit_command import AuditCommand
 from bot.board import Board
 from bot.commands import Commands
 from bot.config_command import ConfigCommand
@@ -32,6 +35,9 @@ from bot.ownership import Ownership
 from bot.pacing import Pacer
 from bot.presses import Presses
 from bot.route import After
+from bot.secret_command import SecretCommand
+from bot.secret_form import SecretForm
+from bot.stopping import Stopping
 from bot.telegram_api import TelegramApi
 from bot.voice import TelegramVoice
 from coordinator.actions import Actions
@@ -41,6 +47,8 @@ from coordinator.store import Conversation
 from coordinator.summary import Summariser
 from coordinator.sweeper import Sweeper
 from coordinator.turn import TurnParts
+from core.approvals import Approvals
+from core.audit import Audit, HeadFile, Signer
 from core.beat import Beat
 from core.bus import Bus
 from core.config import SPECS, ConfigStore
@@ -54,9 +62,12 @@ from core.seal import Seal
 from core.settings import EnvSettings, load_settings
 from core.spawn import Spawner, forever, run_until_told
 from core.tasks import TaskStore
+from core.vault import Vault
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from bot.commands import Handler
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +80,9 @@ class Service:
     """All parts of the serving process, wired; `run` until cancelled or a `ConfigError`."""
 
     def __init__(
-        self, env: EnvSettings, database: Database, bus: Bus, api: TelegramApi, spawner: Spawner
-    ) -> None:
+        self, env: EnvSettings, database: Database, bus: Bus, api: TelegramApi, spawner: Spawner,
+        instance: str,
+    ) -> None:  # fmt: skip
         self.env, self.database, self.bus, self.api = env, database, bus, api
         self.spawner = spawner
         self.seal = Seal(env.need_secret_key())
@@ -80,12 +92,25 @@ class Service:
         self.facts = Facts(database, fixed_owner=env.agentai_owner_id)
         self.inbox = InboxStore(database)
         self.store = OutboxStore(database)
+        self._wire_safety(instance)
         self.pacer = Pacer()
         self.outbox = Outbox(store=self.store, api=api, pacer=self.pacer)
         self.ownership = Ownership(facts=self.facts, store=self.store)
         self.model = ModelCaller(self.config, self.tasks)
         self._wire_coordinator()
         self._wire_bot()
+
+    def _wire_safety(self, instance: str) -> None:
+        secret_key = self.env.need_secret_key()
+        self.audit = Audit(self.database)
+        self.approvals = Approvals(self.database, self.audit)
+        self.vault = Vault(self.database, secret_key, instance)
+        self.form = SecretForm(self._save_secret)
+        heads = HeadFile(self.env.home / "audit" / "heads.jsonl")
+        self.audit_command = AuditCommand(
+            database=self.database, audit=self.audit, heads=heads, signer=Signer(secret_key),
+            store=self.store, facts=self.facts,
+        )  # fmt: skip
 
     def _wire_coordinator(self) -> None:
         self.voice = TelegramVoice(
@@ -108,8 +133,12 @@ class Service:
             database=self.database, tasks=self.tasks, conversation=self.conversation,
             store=self.store, outbox=self.outbox, api=self.api, pacer=self.pacer,
         )  # fmt: skip
+        self.approval_board = ApprovalBoard(
+            database=self.database, approvals=self.approvals, store=self.store,
+            wake_outbox=self.outbox.wake,
+        )  # fmt: skip
         self.outbox.on_sent = lambda row, _: self.board.wake() if row.task_no else None
-        self.sweeper = Sweeper(tasks=self.tasks, bus=self.bus, on_change=self.board.wake)
+        self.sweeper = Sweeper(tasks=self.tasks, bus=self.bus, on_change=self._wake_boards)
 
     def _wire_bot(self) -> None:
         self.fetcher = Fetcher(
@@ -119,21 +148,20 @@ class Service:
         )  # fmt: skip
         after = After(
             store=self.store, bus=self.bus, spawner=self.spawner, wake_outbox=self.outbox.wake,
-            wake_board=self.board.wake, wake_lane=self.lanes.wake, wake_files=self.fetcher.wake,
+            wake_board=self._wake_boards, wake_lane=self.lanes.wake, wake_files=self.fetcher.wake,
         )  # fmt: skip
         files = FileStore(self.database)
+        approving = Approving(approvals=self.approvals, store=self.store, facts=self.facts)
         commands = Commands(
             database=self.database, tasks=self.tasks, store=self.store, config=self.config,
-            conversation=self.conversation, files=files,
-            config_command=ConfigCommand(
-                config=self.config, store=self.store, seal=self.seal, api=self.api
-            ),
+            conversation=self.conversation, files=files, more=self._more_commands(approving),
         )  # fmt: skip
         self.dispatcher = Dispatcher(
             database=self.database, inbox=self.inbox, facts=self.facts, ownership=self.ownership,
             commands=commands, after=after,
             presses=Presses(
-                commands=commands, store=self.store, conversation=self.conversation, api=self.api
+                commands=commands, store=self.store, conversation=self.conversation, api=self.api,
+                approving=approving,
             ),
             conversing=Conversing(
                 conversation=self.conversation, tasks=self.tasks, store=self.store, files=files
@@ -145,6 +173,31 @@ class Service:
             api=self.api, store=self.inbox, conceal=self.conceal, on_kept=self.dispatcher.wake
         )
 
+    def _more_commands(self, approving: Approving) -> dict[str, Handler]:
+        """The commands about safety and settings, by name."""
+        config = ConfigCommand(config=self.config, store=self.store, seal=self.seal, api=self.api)
+        secret = SecretCommand(
+            vault=self.vault, audit=self.audit, store=self.store, seal=self.seal, api=self.api,
+            form=self.form,
+        )  # fmt: skip
+        stopping = Stopping(approvals=self.approvals, audit=self.audit, store=self.store)
+        return {
+            "config": config.handle, "secret": secret.handle, "stop": stopping.handle,
+            "audit": self.audit_command.handle, "approvals": approving.approvals,
+            "approve": approving.approve, "deny": approving.deny, "grants": approving.grants,
+            "grant": approving.grant, "revoke": approving.revoke,
+        }  # fmt: skip
+
+    async def _save_secret(self, name: str, value: str, host: str) -> None:
+        async with self.database.transaction() as session:
+            version = await self.vault.set(session, name, value, host=host)
+            body = {"name": name, "version": version}
+            await self.audit.append(session, "secret.set", body)
+
+    def _wake_boards(self) -> None:
+        self.board.wake()
+        self.approval_board.wake()
+
     async def run(self, beat: Beat) -> None:
         """Runs every lane until cancelled. `ConfigError` when Telegram refuses the token."""
         await self.store.load()
@@ -152,6 +205,8 @@ class Service:
             "dispatch": self.dispatcher.step,
             "outbox": self.outbox.step,
             "board": self.board.step,
+            "approvals": self.approval_board.step,
+            "audit": self.audit_command.step,
             "drafts": self.voice.step,
             "files": self.fetcher.step,
             "sweeper": self.sweeper.step,
@@ -212,7 +267,7 @@ class Service:
         entries = await self.bus.read("events", after=self._seen_event, wait_s=5)
         if entries:
             self._seen_event = entries[-1].id
-            self.board.wake()
+            self._wake_boards()
 
 
 async def serve(env: EnvSettings) -> None:
@@ -226,11 +281,13 @@ async def serve(env: EnvSettings) -> None:
         database = await Database.connect(env.need_database(), size=8)
         stack.push_async_callback(database.close)
         await migrate(database)
-        bus = Bus.connect(env.need_redis(), await instance_id(database))
+        instance = await instance_id(database)
+        bus = Bus.connect(env.need_redis(), instance)
         stack.push_async_callback(bus.close)
         api = TelegramApi(token, env.telegram_api_url)
         stack.push_async_callback(api.hang_up)
-        service = Service(env, database, bus, api, spawner)
+        service = Service(env, database, bus, api, spawner, instance)
+        stack.push_async_callback(service.form.stop)
         stack.push_async_callback(service.model.close)
         stack.push_async_callback(spawner.close)
         spawner.spawn(beat.run(), name="beat")

@@ -26,9 +26,8 @@ from core.sql import load_queries
 from core.tasks import NewTask, TaskFile, TaskState
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
-    from bot.config_command import ConfigCommand
     from bot.files import FileStore
     from bot.outbox_store import OutboxStore
     from bot.route import Route
@@ -39,6 +38,8 @@ if TYPE_CHECKING:
     from core.tasks import Task, TaskStore
     from core.tasks.types import TaskKind
 
+    Handler = Callable[[Route, Message, str], Awaitable[None]]
+
 SQL = load_queries(__package__ or "bot")
 
 
@@ -47,7 +48,7 @@ class Commands:
 
     def __init__(
         self, *, database: Database, tasks: TaskStore, store: OutboxStore, config: ConfigStore,
-        conversation: Conversation, files: FileStore, config_command: ConfigCommand,
+        conversation: Conversation, files: FileStore, more: Mapping[str, Handler],
     ) -> None:  # fmt: skip
         self._db = database
         self._tasks = tasks
@@ -55,12 +56,11 @@ class Commands:
         self._config = config
         self._conversation = conversation
         self._files = files
-        self._config_command = config_command
         self._announcer = Announcer(store=store, tasks=tasks)
-        self._by_name: dict[str, Callable[[Route, Message, str], Awaitable[None]]] = {
+        self._by_name: dict[str, Handler] = {
             "start": self._start, "help": self._help, "status": self._status,
             "cancel": self._cancel, "run": self._run, "task": self._task, "new": self._new,
-            "config": self._config_command.handle,
+            **more,
         }  # fmt: skip
 
     async def handle(self, route: Route, message: Message, name: str, rest: str) -> None:

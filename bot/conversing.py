@@ -38,7 +38,8 @@ class Conversing:
     async def message(self, route: Route, message: Message) -> None:
         """A new message that is no command."""
         about = await self._task_replied_to(route, message)
-        if about is not None and not has_ended(about.state) and message.file is None:
+        is_own = message.file is None and not message.is_forwarded
+        if about is not None and not has_ended(about.state) and is_own:
             await self._tell_task(route, message, about)
             return
         text = await self._text_with_file(route, message)
@@ -105,11 +106,15 @@ class Conversing:
             if joined:
                 return
             hold_s = ALBUM_WITHIN_S
-        elif message.file is None and await self._continues(route, chat_id, text, hold_s):
+        elif (
+            message.file is None
+            and not message.is_forwarded
+            and await self._continues(route, chat_id, text, hold_s)
+        ):
             return
         new = NewMessage(
             chat_id=chat_id, text=text, telegram_id=message.message_id, reply_to=message.reply_to,
-            album=message.album, hold_s=hold_s,
+            album=message.album, hold_s=hold_s, is_forwarded=message.is_forwarded,
         )  # fmt: skip
         await self._conversation.add(session, new)
 

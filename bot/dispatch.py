@@ -111,7 +111,7 @@ class Dispatcher:
             await self._presses.handle(route, update)
         elif update.is_edit:
             await self._conversing.edited(route, update)
-        elif (command := split_command(update.text)) is not None:
+        elif not update.is_forwarded and (command := split_command(update.text)) is not None:
             await self._commands.handle(route, update, *command)
         else:
             await self._conversing.message(route, update)

@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from bot.secret_command import SEALED_AS
 from bot.telegram_api import POLL_S, BadToken, OtherPoller
 from bot.updates import update_ids
 from core.errors import ConfigError, Retryable
@@ -121,11 +122,13 @@ def concealer(
 ) -> Callable[[str], str]:
     """Gives a function that seals the value of `/config <secret> VALUE` in an update.
 
+    Of `/secret set NAME …` everything behind the name is sealed.
+
     So a key that the owner sends in the chat is never written to Postgres as it is.
     """
 
     def conceal(payload: str) -> str:
-        if "/config" not in payload:
+        if "/config" not in payload and "/secret" not in payload:
             return payload
         update = json.loads(payload)
         for kind in ("message", "edited_message"):
@@ -135,6 +138,15 @@ def concealer(
             if len(words) == 3 and words[0].startswith("/config") and words[1] in secret_names:
                 message["text"] = f"/config {words[1]} {seal(words[2], words[1])}"
                 message.pop("entities", None)
+            elif isinstance(message, dict) and words[:1] and words[0].startswith("/secret"):
+                _conceal_secret(message, str(text), seal)
         return json.dumps(update)
 
     return conceal
+
+
+def _conceal_secret(message: dict[str, Any], text: str, seal: Callable[[str, str], str]) -> None:
+    head, *rest = text.split(maxsplit=3)
+    if len(rest) == 3:
+        message["text"] = " ".join((head, *rest[:2], seal(rest[2], SEALED_AS)))
+        message.pop("entities", None)

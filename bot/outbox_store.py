@@ -157,6 +157,15 @@ class OutboxStore:
         row = await self._db.fetchrow(SQL["sent_by_key"], key)
         return Draft(**row) if row else None
 
+    async def cards_of(self, session: Session, key: str) -> tuple[int, ...]:
+        """Rows of the messages that show the card `key`, also where it was offered again."""
+        return tuple(row["id"] for row in await session.fetch(SQL["cards_of"], key))
+
+    async def shown_as(self, session: Session, key: str) -> frozenset[int]:
+        """Message ids under which the card `key` stands in the chat."""
+        rows = await session.fetch(SQL["cards_of"], key)
+        return frozenset(row["message_id"] for row in rows if row["message_id"] is not None)
+
     async def unfinished_cards(self) -> tuple[int, ...]:
         """Tasks whose progress message may look different from how it should."""
         return tuple(row["no"] for row in await self._db.fetch(SQL["unfinished_cards"]))

@@ -2,6 +2,7 @@
 
     c:12     cancel task 12          c:all    cancel everything
     s        refresh /status         a:0      the first choice of a question
+    g:3      take grant 3 back       p:…:o    a decision on an approval (see `bot.approving`)
 
 Anything else, and whatever has been dealt with, is answered as too old.
 """
@@ -16,6 +17,7 @@ from coordinator.store import NewMessage
 from core.errors import AgentAIError
 
 if TYPE_CHECKING:
+    from bot.approving import Approving
     from bot.commands import Commands
     from bot.outbox_store import OutboxStore
     from bot.route import Route
@@ -33,8 +35,9 @@ class Presses:
 
     def __init__(
         self, *, commands: Commands, store: OutboxStore, conversation: Conversation,
-        api: TelegramApi,
+        api: TelegramApi, approving: Approving,
     ) -> None:  # fmt: skip
+        self._approving = approving
         self._commands = commands
         self._store = store
         self._conversation = conversation
@@ -53,6 +56,10 @@ class Presses:
                 route.later.append(lambda: self._refresh(press))
             case "a" if what.isdecimal() and len(what) < 4:
                 text = await self._choose(route, press, int(what))
+            case "p":
+                text = await self._approving.pressed(route, press, what)
+            case "g" if what.isdecimal() and len(what) < 10:
+                text = await self._approving.taken_back(route, int(what))
             case _:
                 text = TOO_OLD
         route.later.append(lambda: self._answer(press, text))

@@ -83,6 +83,10 @@ update outbox set payload = payload || jsonb_build_object('chosen', $2::int)
 where id = $1 and not payload ? 'chosen'
 returning payload, chat_id
 
+-- name: cards_of
+select id, message_id from outbox
+where (key = $1 or key like $1 || ':again:%') and edit_of is null and method = 'text' order by id
+
 -- name: card_rows
 select task_no, message_id from outbox
 where key = any($1::text[]) and state = 'sent' and message_id is not null

@@ -8,6 +8,13 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("run", "Run a shell command in a fresh container"),
     ("task", "Start a task: /task and what to do"),
     ("new", "Begin a new conversation"),
+    ("approvals", "What waits for your approval"),
+    ("grants", "What tasks may reach: /grant HOST allows one, /revoke 3 takes it back"),
+    ("files", "Your files, and what tasks changed"),
+    ("undo", "Take back the last change to your files"),
+    ("secret", "Keys and passwords that tasks use without seeing them"),
+    ("audit", "What happened, written down so that it cannot be changed"),
+    ("stop", "Stop everything at once"),
     ("config", "See and change settings"),
     ("help", "What I can do"),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -56,6 +56,8 @@ class _Message(_Part):
     caption: str | None = None
     media_group_id: str | None = None
     reply_to_message: _Ref | None = None
+    forward_origin: dict[str, Any] | None = None
+    forward_date: int | None = None
     document: _File | None = None
     photo: list[_File] | None = None
     voice: _File | None = None
@@ -109,6 +111,7 @@ class Message:
     album: str | None
     file: SentFile | None
     is_edit: bool
+    is_forwarded: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,6 +162,7 @@ def _message(update_id: int, message: _Message, user: _User, *, is_edit: bool) -
         album=message.media_group_id,
         file=_file(message),
         is_edit=is_edit,
+        is_forwarded=message.forward_origin is not None or message.forward_date is not None,
     )
 
 

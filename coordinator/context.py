@@ -8,7 +8,10 @@ end. Sizes are UTF-8 bytes of the text; `JSON_OVERHEAD` is added for each messag
 from __future__ import annotations
 
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Literal
+
+from core.hygiene import delimit, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +23,7 @@ STEP_CAP = 6_000
 TURN_CAP = 48_000
 SUMMARY_CAP = 3_000
 JSON_OVERHEAD = 40
+NONCE = token_hex(8)  # known to this process alone, so that no text can end its own frame
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +34,7 @@ class Said:
     role: Literal["owner", "assistant", "event"]
     text: str
     is_correction: bool = False
+    is_forwarded: bool = False
 
 
 def size(text: str) -> int:
@@ -51,12 +56,21 @@ def clip(text: str, cap: int) -> str:
 def as_chat(said: Said) -> ChatMessage:
     """A message in the wire format.
 
-    Results of tasks were said by the bot, so they are the assistant's.
+    Results of tasks were said by the bot, so they are the assistant's; what they and forwarded
+    messages say is framed as data, since somebody else may have written it.
     """
     text = clip(said.text, MESSAGE_CAP)
+    if said.role == "event":
+        return {"role": "assistant", "content": _as_data(text, "the result of a task")}
+    if said.is_forwarded:
+        return {"role": "user", "content": _as_data(text, "a message that the owner forwarded")}
     if said.role == "owner":
         return {"role": "user", "content": f"[correction] {text}" if said.is_correction else text}
     return {"role": "assistant", "content": text}
+
+
+def _as_data(text: str, source: str) -> str:
+    return delimit(visible(text), source=source, nonce=NONCE)
 
 
 def recent(history: Sequence[Said], budget: int) -> list[Said]:

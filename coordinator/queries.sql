@@ -1,6 +1,6 @@
 -- name: add_message
-insert into messages (chat_id, role, telegram_id, text, corrects, reply_to, album, hold_until)
-values ($1, $2, $3, $4, $5, $6, $7, case when $8::float8 > 0 then clock_timestamp() + $8 * interval '1 second' end)
+insert into messages (chat_id, role, telegram_id, text, corrects, reply_to, album, hold_until, is_forwarded)
+values ($1, $2, $3, $4, $5, $6, $7, case when $8::float8 > 0 then clock_timestamp() + $8 * interval '1 second' end, $9)
 on conflict do nothing
 returning id
 
@@ -34,7 +34,7 @@ where id = $1 and turn_id is null
 returning id
 
 -- name: pending
-select id, telegram_id, text, corrects is not null as is_correction,
+select id, telegram_id, text, corrects is not null as is_correction, is_forwarded,
        greatest(
            extract(epoch from hold_until - clock_timestamp()),
            case when exists (
@@ -51,7 +51,7 @@ order by id
 select id, steps from turns where chat_id = $1 and state = 'open'
 
 -- name: turn_messages
-select id, telegram_id, text, corrects is not null as is_correction
+select id, telegram_id, text, corrects is not null as is_correction, is_forwarded
 from messages where turn_id = $1 and role = 'owner' order by id
 
 -- name: start_turn
@@ -77,8 +77,8 @@ with ended as (update turns set state = 'done', ended_at = clock_timestamp() whe
 select 1
 
 -- name: history
-select id, role, text, is_correction from (
-    select id, role, text, corrects is not null as is_correction from messages
+select id, role, text, is_correction, is_forwarded from (
+    select id, role, text, corrects is not null as is_correction, is_forwarded from messages
     where chat_id = $1 and (role <> 'owner' or turn_id is not null)
       and ($2::bigint is null or turn_id is distinct from $2)
       and id > coalesce((select up_to from summaries where chat_id = $1), 0)

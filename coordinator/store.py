@@ -54,6 +54,7 @@ class NewMessage:
     reply_to: int | None = None
     album: str | None = None
     hold_s: float = 0.0
+    is_forwarded: bool = False
 
 
 class Conversation:
@@ -68,7 +69,7 @@ class Conversation:
         """Keeps a message; None when this Telegram message was kept before."""
         added: int | None = await session.fetchval(
             SQL["add_message"], new.chat_id, new.role, new.telegram_id, storable(new.text),
-            new.corrects, new.reply_to, new.album, new.hold_s,
+            new.corrects, new.reply_to, new.album, new.hold_s, new.is_forwarded,
         )  # fmt: skip
         return added
 
@@ -167,7 +168,13 @@ def _work(
     steps: tuple[ChatMessage, ...] = (),
 ) -> Work:  # fmt: skip
     said = tuple(
-        Said(id=r["id"], role="owner", text=r["text"], is_correction=r["is_correction"])
+        Said(
+            id=r["id"],
+            role="owner",
+            text=r["text"],
+            is_correction=r["is_correction"],
+            is_forwarded=r["is_forwarded"],
+        )
         for r in rows
     )
     ids = tuple(r["telegram_id"] for r in rows if r["telegram_id"] is not None)

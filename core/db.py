@@ -19,7 +19,7 @@ import asyncpg
 from core.errors import Retryable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
 Row = Any  # asyncpg.Record: a mapping by column name
 
@@ -138,6 +138,26 @@ class Database:
         finally:
             if connection is not None:
                 connection.terminate()
+
+    async def heard(self, channel: str, on_news: Callable[[], None]) -> None:
+        """Calls `on_news` at every NOTIFY on `channel`, on a connection of its own.
+
+        Runs until the connection breaks (then `Retryable`) or it is cancelled.
+        """
+        gone = asyncio.Event()
+        connection = None
+        try:
+            connection = await asyncpg.connect(self._dsn, timeout=5)
+            connection.add_termination_listener(lambda _: gone.set())
+            await connection.add_listener(channel, lambda *_: on_news())
+            on_news()  # what was said before we listened
+            await gone.wait()
+        except _AWAY as error:
+            raise Retryable(f"Postgres is away: {type(error).__name__}", 0.5) from error
+        finally:
+            if connection is not None:
+                connection.terminate()
+        raise Retryable("Postgres closed the connection", 0.2)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:

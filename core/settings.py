@@ -44,6 +44,12 @@ def _redis(value: SecretStr) -> SecretStr:
     return value
 
 
+def _pins(value: str) -> str:
+    if any("=" not in part for part in value.split(",") if part.strip()):
+        raise ValueError("must be host=address pairs, such as nas.home.example=192.168.1.5")
+    return value
+
+
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 
@@ -70,6 +76,8 @@ class EnvSettings(BaseSettings):
     model_api_key: SecretStr | None = None
     model_coordinator: str | None = None
     model_executor: str | None = None
+    gateway_pins: Annotated[str, AfterValidator(_pins)] = ""
+    gateway_extra_ca: Path | None = None
     playground_port: Annotated[int, Field(ge=0, le=65535)] = 0
 
     @property
@@ -81,6 +89,11 @@ class EnvSettings(BaseSettings):
         """Every secret value here, for masking."""
         found = (getattr(self, name) for name in type(self).model_fields)
         return [value.get_secret_value() for value in found if isinstance(value, SecretStr)]
+
+    def pins(self) -> dict[str, str]:
+        """Hosts with fixed addresses, which may be private: the operator vouches for them."""
+        pairs = (part.partition("=") for part in self.gateway_pins.split(",") if part.strip())
+        return {host.strip(): address.strip() for host, _, address in pairs}
 
     def need_token(self) -> str:
         """The bot token, or a `ConfigError` that says where to get one."""

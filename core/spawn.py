@@ -109,3 +109,13 @@ async def forever(step: Callable[[], Awaitable[None]], *, name: str) -> None:
             log.exception("%s failed and will try again", name)
             await asyncio.sleep(pause)
             pause = min(pause * 2, 30.0)
+
+
+async def insist(work: Callable[[], Awaitable[Result]]) -> Result:
+    """Does `work` again until Postgres is back: what must be written down is never dropped."""
+    while True:
+        try:
+            return await work()
+        except Retryable as error:
+            log.warning("waiting to write down: %s", error)
+            await asyncio.sleep(min(error.after_s, 5.0))

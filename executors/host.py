@@ -13,21 +13,24 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from core.errors import AgentAIError, Retryable, UserFacing
-from core.spawn import forever
+from core.spawn import forever, insist
+from core.stop import CHANNEL
 from core.tasks import Outcome, TaskState
 from core.wake import Wake
+from executors.ending import Ending
 from executors.ports import Limits
 from executors.recovery import recover
-from executors.run import Run, RunParts, Stale, insist
+from executors.run import Run, RunParts, Stale
 from executors.slots import Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
     from pathlib import Path
 
     from core.config import ConfigStore
     from core.spawn import Spawner
     from core.tasks import Task, TaskNo
+    from executors.isolation import Isolation
     from executors.pool import Pool
 
 log = logging.getLogger(__name__)
@@ -46,8 +49,13 @@ class Host:
 
     def __init__(
         self, *, host: str, parts: RunParts, pool: Pool, config: ConfigStore, slots: Path,
-        spawner: Spawner,
+        spawner: Spawner, hear: Callable[[str, Callable[[], None]], Awaitable[None]],
+        isolation: Isolation,
     ) -> None:  # fmt: skip
+        self._hear = hear
+        self._isolation = isolation
+        self._is_settled = False
+        self._stop_news = Wake(LOOK_EVERY_S)
         self._host = host
         self._p = parts
         self._pool = pool
@@ -66,9 +74,13 @@ class Host:
         lanes = {
             "renew": self._renew, "wake-ups": self._read_wakeups, "control": self._read_control,
             "look": self._look, "claim": self._claim, "pool": self._keep_warm,
+            "stop": self._stop, "listen": lambda: self._hear(CHANNEL, self._stop_news.set),
         }  # fmt: skip
         await self._wait_for_engine()
+        await asyncio.to_thread(self._p.outlet.commits.files.recover)
         await insist(self._settle)
+        self._is_settled = True
+        await self._wait_for_engine()
         self._refill.set()
         self._wake.set()
         for name, step in lanes.items():
@@ -82,6 +94,8 @@ class Host:
         """Reports whether this host can work; says what to do when it cannot."""
         try:
             await self._p.launcher.check()
+            if self._is_settled:  # before, its container would look like a left-over
+                await self._isolation.check()
         except UserFacing as error:
             self._is_able = False
             await self._report("not_able", error.sentence())
@@ -109,7 +123,7 @@ class Host:
             if found.slot not in by_slot or not found.is_running:
                 await self._p.launcher.remove(found.slot)
         for folder in self._slots.iterdir() if self._slots.exists() else ():
-            if folder.name not in by_slot:
+            if folder.is_dir() and folder.name not in by_slot:
                 await Slot(self._slots, folder.name).delete()
         for task in tasks:
             if task.no not in self._runs:
@@ -118,15 +132,23 @@ class Host:
     async def _settle_one(self, task: Task, *, has_container: bool) -> None:
         slot = Slot(self._slots, task.slot or "none")
         steps = await self._p.tasks.steps(task.no)
+        finishing = await self._p.outlet.effects.seen.finishing(task)
         verdict = recover(
             kind=task.kind, steps=steps, has_container=has_container,
-            has_workspace=slot.work.is_dir(),
+            has_workspace=slot.work.is_dir(), is_finishing=finishing is not None,
         )  # fmt: skip
         log.info("task #%s was left behind: %s", task.no, verdict)
         match verdict:
+            case "settle" if finishing is not None:
+                await self._p.launcher.remove(slot.name)
+                run = Run(self._p, task, slot, await self._config.current())
+                self._runs[task.no] = run
+                self._spawn(task, self._settle_ending(run, Ending.from_json(finishing)))
             case "adopt":
                 await slot.prepare(self._p.launcher.owner_ids())
-                await self._go(Run(self._p, task, slot, await self._config.current()))
+                run = Run(self._p, task, slot, await self._config.current())
+                await run.open_outlet()
+                await self._go(run)
             case "requeue":
                 await self._p.tasks.requeue(task.no, task.fence)
             case "resume":
@@ -135,6 +157,12 @@ class Host:
                 outcome = Outcome(state=TaskState.UNKNOWN, reason=INTERRUPTED)
                 await self._p.tasks.finish(task.no, task.fence, outcome)
                 await self._p.bus.publish("events", kind="task", no=str(task.no))
+
+    async def _settle_ending(self, run: Run, ending: Ending) -> None:
+        try:
+            await run.finish_settling(ending)
+        finally:
+            self._runs.pop(run.task.no, None)
 
     # --- lanes ---
 
@@ -148,6 +176,12 @@ class Host:
         entries = await self._p.bus.read("control", after=self._control_after, wait_s=5)
         if entries:
             self._control_after = entries[-1].id
+            await self._obey()
+
+    async def _stop(self) -> None:
+        """An emergency stop comes from Postgres itself, so that it needs no Redis."""
+        await self._stop_news.wait()
+        if self._runs:
             await self._obey()
 
     async def _look(self) -> None:

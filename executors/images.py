@@ -52,6 +52,8 @@ def _sources(root: Path) -> Iterator[Path]:
     """Every file the image is made from, in a fixed order."""
     yield root / "Dockerfile"
     yield root / "executors" / "__init__.py"
+    for name in ("__init__.py", "confusables.py", "hygiene.py"):
+        yield root / "core" / name
     worker = root / "executors" / "worker"
     yield from sorted(
         path for path in worker.rglob("*") if path.is_file() and "__pycache__" not in path.parts

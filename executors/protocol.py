@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from core.config import Config
     from core.tasks import Step, Task, TaskInput
+    from core.workspace import Copied
+    from executors.placeholders import Stand
 
 LINE_CAP = 8 * 1024 * 1024
 RESULT_CAP = 1024 * 1024
@@ -84,6 +86,23 @@ class AskOwner(_Part):
     question: Annotated[str, Field(min_length=1, max_length=8_000)]
 
 
+class HostWanted(_Part):
+    """A host that the task wants to reach; no methods means reading, `*` everything."""
+
+    host: Annotated[str, Field(min_length=1, max_length=300)]
+    port: Annotated[int, Field(ge=1, le=65535)] = 443
+    methods: Annotated[
+        list[Annotated[str, Field(pattern=r"^([A-Za-z]{1,20}|\*)$")]], Field(max_length=10)
+    ] = []
+
+
+class AskAccess(_Part):
+    """The task asks for hosts: one card for all of them."""
+
+    step: Index
+    hosts: Annotated[list[HostWanted], Field(min_length=1, max_length=10)]
+
+
 class Finish(_Part):
     """The end of the task."""
 
@@ -93,7 +112,7 @@ class Finish(_Part):
     files: Annotated[list[Annotated[str, Field(max_length=1_000)]], Field(max_length=100)]
 
 
-Params = BeginStep | EndStep | AskModel | Progress | AskOwner | Finish
+Params = BeginStep | EndStep | AskModel | Progress | AskOwner | AskAccess | Finish
 
 _METHODS: dict[str, type[Params]] = {
     "begin_step": BeginStep,
@@ -101,6 +120,7 @@ _METHODS: dict[str, type[Params]] = {
     "model": AskModel,
     "progress": Progress,
     "ask": AskOwner,
+    "access": AskAccess,
     "finish": Finish,
 }
 
@@ -114,7 +134,7 @@ class Request(_Part):
 
 class _Raw(_Part):
     id: Annotated[int, Field(ge=0, lt=2**53, strict=True)]
-    method: Literal["begin_step", "end_step", "model", "progress", "ask", "finish"]
+    method: Literal["begin_step", "end_step", "model", "progress", "ask", "access", "finish"]
     params: dict[str, Any]
 
 
@@ -139,8 +159,9 @@ def parse_line(line: bytes) -> Hello | Request:
 
 
 def task_line(
-    task: Task, config: Config, steps: Sequence[Step], inputs: Sequence[TaskInput]
-) -> bytes:
+    task: Task, config: Config, *, steps: Sequence[Step], inputs: Sequence[TaskInput],
+    stands: Sequence[Stand] = (), copied: Copied | None = None,
+) -> bytes:  # fmt: skip
     """Gives the container its task."""
     limits = {
         "time_s": config.whole("tasks.time_limit_s"),
@@ -155,10 +176,15 @@ def task_line(
         "kind": task.kind,
         "instructions": task.instructions,
         "files": [file.name for file in task.files],
+        "owner_files": len(copied.base) if copied else 0,
+        "left_out": [list(pair) for pair in copied.left_out[:20]] if copied else [],
         "limits": limits,
         "steps": [
             {"index": s.index, "tool": s.tool, "arguments": dict(s.arguments), "result": s.result}
             for s in steps
+        ],
+        "secrets": [
+            {"name": s.name, "host": s.host, "header": s.header, "token": s.token} for s in stands
         ],
         "inputs": [_input(item) for item in inputs if item.kind == "steer"],
     }
@@ -179,7 +205,7 @@ def result_line(number: int, result: object) -> bytes:
     return _line({"id": number, "result": result})
 
 
-ErrorKind = Literal["model", "stale", "bad", "limit"]
+ErrorKind = Literal["model", "stale", "bad", "limit", "denied"]
 
 
 def error_line(number: int, kind: ErrorKind, text: str) -> bytes:

@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from core.tasks import Step
     from core.tasks.types import TaskKind
 
-Recovery = Literal["adopt", "requeue", "resume", "unknown"]
+Recovery = Literal["settle", "adopt", "requeue", "resume", "unknown"]
 
 
 def recover(
-    *, kind: TaskKind, steps: Sequence[Step], has_container: bool, has_workspace: bool
-) -> Recovery:
-    """The one decision."""
+    *, kind: TaskKind, steps: Sequence[Step], has_container: bool, has_workspace: bool,
+    is_finishing: bool = False,
+) -> Recovery:  # fmt: skip
+    """The one decision. A task that had finished only waits for its changes to be settled."""
+    if is_finishing:
+        return "settle"
     if has_container:
         return "adopt"
     if not steps:

@@ -13,14 +13,17 @@ import logging
 import os
 import shutil
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from core.errors import Retryable, UserFacing
-from core.spawn import held
+from core.errors import Denied, Retryable, UserFacing
+from core.spawn import held, insist
 from core.tasks import Outcome, Step, TaskState
+from executors.ending import Ending
+from executors.outlet import Outlet
 from executors.protocol import (
     RESULT_CAP,
+    AskAccess,
     AskModel,
     AskOwner,
     BeginStep,
@@ -35,19 +38,19 @@ from executors.protocol import (
 from executors.results import collect, safe_name, used_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
     from pathlib import Path
 
     from core.bus import Bus
     from core.config import Config
     from core.tasks import Task, TaskStore
     from executors.model_proxy import ModelProxy
+    from executors.outlet import OutletParts
     from executors.ports import Launcher
     from executors.protocol import Request
     from executors.slots import Slot
 
 log = logging.getLogger(__name__)
-Result = TypeVar("Result")
 
 WATCH_EVERY_S = 1.0
 GRACE_S = 5.0  # the worker's own limit comes first: it can still say what it printed
@@ -68,17 +71,8 @@ class RunParts:
     bus: Bus
     model: ModelProxy
     launcher: Launcher
+    outlet: OutletParts
     results: Path
-
-
-async def insist(work: Callable[[], Awaitable[Result]]) -> Result:
-    """Does `work` again until Postgres is back: what must be written down is never dropped."""
-    while True:
-        try:
-            return await work()
-        except Retryable as error:
-            log.warning("waiting to write down: %s", error)
-            await asyncio.sleep(min(error.after_s, 5.0))
 
 
 class Run:
@@ -95,6 +89,7 @@ class Run:
         self._worked_s = 0.0
         self._is_waiting = False
         self.began = asyncio.Event()
+        self._outlet = Outlet(parts.outlet, task, config, self._wait_for_owner)
 
     def cancel(self) -> None:
         """The owner wants it stopped."""
@@ -103,6 +98,7 @@ class Run:
     def look_at_inputs(self) -> None:
         """The owner may have said something to it."""
         self._inputs_changed.set()
+        self._outlet.effects.wake()
 
     # --- from start to end ---
 
@@ -112,11 +108,26 @@ class Run:
         await insist(
             lambda: self._owned(self._p.tasks.attach(no, self.task.fence, slot=self._slot.name))
         )
+        await self.open_outlet()
         await asyncio.to_thread(self._copy_files)
+        copied = await self._outlet.commits.copy_in(self._slot.work, self._p.launcher.owner_ids())
         steps = await insist(lambda: self._p.tasks.steps(no))
         inputs = await insist(lambda: self._p.tasks.inputs(no, after=0))
         self._last_input = max((i.id for i in inputs if i.kind == "steer"), default=0)
-        await self._slot.line.send(task_line(self.task, self._config, steps, inputs))
+        await self._slot.line.send(
+            task_line(
+                self.task,
+                self._config,
+                steps=steps,
+                inputs=inputs,
+                stands=self._outlet.stands,
+                copied=copied,
+            )
+        )
+
+    async def open_outlet(self) -> None:
+        """Opens the task's way out; a container that is adopted needs it again."""
+        await self._outlet.open(self._slot)
 
     def _copy_files(self) -> None:
         owner = self._p.launcher.owner_ids()
@@ -137,6 +148,7 @@ class Run:
         except Stale:
             log.warning("task #%s is not ours any more", self.task.no)
             outcome = None
+        await self._outlet.close()
         if outcome is CANCELLED:
             await insist(lambda: self._p.launcher.remove(self._slot.name))
         if outcome is not None:
@@ -144,9 +156,21 @@ class Run:
         await insist(lambda: self._p.launcher.remove(self._slot.name))
         await self._slot.delete()
 
+    async def finish_settling(self, ending: Ending) -> None:
+        """Goes on with a task whose container is gone and whose changes wait for the owner."""
+        async with (
+            held(self.settle(ending), name=f"settle {self.task.no}") as settling,
+            held(self._cancelled.wait(), name="cancel") as cancelled,
+        ):
+            await asyncio.wait({settling, cancelled}, return_when=asyncio.FIRST_COMPLETED)
+            outcome = CANCELLED if cancelled.done() else await settling
+        await self._write_down(outcome)
+        await self._slot.delete()
+
     async def _write_down(self, outcome: Outcome) -> None:
         no, fence = self.task.no, self.task.fence
         await insist(lambda: self._p.tasks.finish(no, fence, outcome))
+        await insist(lambda: self._p.outlet.effects.approvals.withdraw(no))
         await self._tell()
 
     async def _until_the_end(self) -> Outcome:
@@ -155,6 +179,7 @@ class Run:
             held(self._watch(), name=f"watch {self.task.no}") as watch,
             held(self._cancelled.wait(), name="cancel") as cancelled,
             held(self._pass_inputs(), name="inputs") as inputs,
+            held(self._outlet.keep_books(), name="books"),
         ):
             await asyncio.wait(
                 {conversation, watch, cancelled, inputs}, return_when=asyncio.FIRST_COMPLETED
@@ -172,10 +197,24 @@ class Run:
         target = self._p.results / str(self.task.no)
         files, refused = await asyncio.to_thread(collect, self._slot.work, end.files, target)
         result = f"{end.result}\n\n{refused}" if refused else end.result
-        return Outcome(
+        outcome = Outcome(
             state=TaskState.DONE if end.state == "done" else TaskState.FAILED,
             result=result[:RESULT_CAP], reason=end.reason, files=files,
         )  # fmt: skip
+        changes = await self._outlet.commits.stage(self._slot.work)
+        if not changes.items and not changes.refused:
+            return outcome
+        ending = Ending(outcome=outcome, changes=changes)
+        seen = self._p.outlet.effects.seen
+        await insist(lambda: self._owned(seen.keep_finishing(self.task, ending.to_json())))
+        return await self.settle(ending)
+
+    async def settle(self, ending: Ending) -> Outcome:
+        """Brings the task's changes to the owner's files, asking where needed."""
+        note = await self._outlet.commits.settle(ending.changes)
+        outcome = ending.outcome
+        result = f"{outcome.result}\n\n{note}".strip() if note else outcome.result
+        return replace(outcome, result=result[-RESULT_CAP:])
 
     # --- what the container says ---
 
@@ -191,6 +230,8 @@ class Run:
             return result_line(request.id, await self._carry_out(request))
         except UserFacing as error:
             return error_line(request.id, "model", error.sentence())
+        except Denied as error:
+            return error_line(request.id, "denied", str(error))
 
     async def _carry_out(self, request: Request) -> Any:  # noqa: ANN401 - JSON
         no, fence, tasks = self.task.no, self.task.fence, self._p.tasks
@@ -206,9 +247,19 @@ class Run:
                 await self._tell()
             case AskModel() as wanted:
                 return {"message": await self._p.model.ask(no, wanted)}
+            case AskAccess() as asked:
+                return {"text": await self._outlet.access(asked)}
             case AskOwner(step=step_no, question=question):
                 return {"answer": await self._ask(step_no, question)}
         return True
+
+    async def _wait_for_owner(self, is_waiting: bool) -> None:
+        """The task begins or ends to wait for an approval; that time does not count as work."""
+        no, fence, tasks = self.task.no, self.task.fence, self._p.tasks
+        self._is_waiting = is_waiting
+        write = tasks.await_approval if is_waiting else tasks.resume_running
+        await insist(lambda: write(no, fence))
+        await self._tell()
 
     async def _ask(self, step: int, question: str) -> str:
         no, fence, tasks = self.task.no, self.task.fence, self._p.tasks

@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 
 from core.errors import UserFacing
 
-Kind = Literal["text", "secret", "address", "models", "whole", "number", "switch"]
+Kind = Literal[
+    "text", "secret", "address", "models", "whole", "number", "switch", "hosts", "ports"
+]  # fmt: skip
 Value = str | int | float | bool
 
 OPENROUTER = "https://openrouter.ai/api/v1"
@@ -67,6 +69,20 @@ _ALL = (
          help="Processor cores of a task's container"),
     Spec(name="tasks.runtime", kind="text", default="",
          help="Container runtime, such as runsc; empty means the engine's own"),
+    Spec(name="policy.hosts", kind="hosts", default="*",
+         help="Hosts that tasks may ever reach, separated by commas; * means any you approve"),
+    Spec(name="policy.ports", kind="ports", default="443,80",
+         help="Ports that tasks may ever reach, separated by commas"),
+    Spec(name="policy.calls", kind="whole", default=1000, low=1, high=1_000_000,
+         help="How many requests and other effects a task may have"),
+    Spec(name="policy.sent_mb", kind="whole", default=50, low=1, high=100_000,
+         help="How much a task may send, in MB"),
+    Spec(name="policy.hosts_reached", kind="whole", default=20, low=1, high=10_000,
+         help="How many different hosts and other destinations a task may reach"),
+    Spec(name="policy.cards", kind="whole", default=10, low=1, high=100,
+         help="How often a task may ask for your approval"),
+    Spec(name="policy.approval_min", kind="whole", default=15, low=1, high=1440,
+         help="Minutes until an unanswered approval counts as no"),
     Spec(name="pool.size", kind="whole", default=1, low=0, high=20,
          help="Containers kept warm so that a task starts at once; 0 turns it off"),
 )  # fmt: skip
@@ -78,6 +94,8 @@ _SWITCH = {
     "off": False, "no": False, "false": False, "0": False,
 }  # fmt: skip
 _MODEL_NAME = re.compile(r"[\w.:/@+-]{1,200}")
+_HOST_NAME = re.compile(r"\*|(?:\*\.)?(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{1,63}")
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
 _RUNTIME = re.compile(r"[\w.-]{0,60}")
 _KEY = re.compile(r"[\x21-\x7e]{1,500}")
 
@@ -111,6 +129,10 @@ def parse_value(spec: Spec, text: str) -> Value:
             return _address(spec, text)
         case "models":
             return _models(spec, text)
+        case "hosts":
+            return _listed(spec, text, _HOST_NAME, "host names or * separated by commas")
+        case "ports":
+            return _listed(spec, text, _PORT, "port numbers separated by commas")
         case "text":
             return _matching(spec, text, _RUNTIME, "a short name")
 
@@ -142,6 +164,13 @@ def _address(spec: Spec, text: str) -> str:
     if not ok or any(c.isspace() for c in text):
         raise UserFacing(f"{spec.name} must be an http:// or https:// address.")
     return text.rstrip("/")
+
+
+def _listed(spec: Spec, text: str, pattern: re.Pattern[str], what: str) -> str:
+    parts = [part.strip().lower() for part in text.split(",")]
+    if len(parts) > 100 or not all(pattern.fullmatch(part) for part in parts):
+        raise UserFacing(f"{spec.name} must be {what}.")
+    return ",".join(parts)
 
 
 def _models(spec: Spec, text: str) -> str:

@@ -9,14 +9,15 @@
     7  it is in the approved plan                allow
     8  the owner's permissions lack it           ask for access, but for reading
                                                  from a host in the owner's words
-    9  it reads                                  allow
-   10  it destroys, sends, spends                ask, always
-   11  a request that a grant names              allow
-   12  all it touches is in the owner's words    allow
-   13  a new file                                allow
-   14  untrusted content was seen                ask
-   15  an approved scope                         allow
-   16  anything else that changes                ask, once a scope
+    9  a secret that it may not use yet          ask
+   10  it reads                                  allow
+   11  it destroys, sends, spends                ask, always
+   12  a request that a grant names              allow
+   13  all it touches is in the owner's words    allow
+   14  a new file                                allow
+   15  untrusted content was seen                ask
+   16  an approved scope                         allow
+   17  anything else that changes                ask, once a scope
 
 An ask becomes a deny when nobody may be asked. Adding a deny or taking a grant away never turns an
 answer into a milder one; a property test holds that.
@@ -50,6 +51,11 @@ def decide(effect: Effect, context: Context) -> Verdict:
     return verdict
 
 
+def secret_scope(name: str, resource: str) -> str:
+    """What "allow this secret here" is remembered as."""
+    return f"secret:{name}:{resource}"
+
+
 def _refusal(effect: Effect, context: Context) -> Verdict | None:
     """Rules 1 to 5: what no approval can mend."""
     if context.is_stopped:
@@ -70,9 +76,12 @@ def _refusal(effect: Effect, context: Context) -> Verdict | None:
 
 
 def _by_tier(effect: Effect, context: Context) -> Verdict:
-    """Rules 8 to 16."""
+    """Rules 8 to 17."""
     if not context.owner.grants(effect):
         return _unless_named(effect, context)
+    for name in effect.secrets:
+        if secret_scope(name, effect.resource) not in context.scopes:
+            return _ask(Reason.FIRST_SECRET, name)
     if effect.tier is Tier.READ:
         return _allow(Reason.READ)
     if effect.tier is Tier.DESTRUCTIVE or effect.is_production:

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     CARDS = "too_many_questions"
     # ask
     ACCESS = "access_not_granted"
+    FIRST_SECRET = "secret_not_used_before"  # noqa: S105 - a code
     DESTRUCTIVE = "always_asks"
     FIRST_CHANGE = "first_change"
     RULE_OF_TWO = "untrusted_content_seen"
@@ -51,6 +52,7 @@ _TEXTS: dict[Reason, str] = {
     Reason.TIME: "The task's time is over.",
     Reason.CARDS: "The task has asked you as often as it may.",
     Reason.ACCESS: "The task has no grant for it yet.",
+    Reason.FIRST_SECRET: "The task wants to use one of your secrets.",
     Reason.DESTRUCTIVE: "Deleting, sending, spending and credentials always need your tap.",
     Reason.FIRST_CHANGE: "The task wants to change something for the first time.",
     Reason.RULE_OF_TWO: (

@@ -1,6 +1,10 @@
 -- name: add
-insert into tasks (kind, title, instructions, chat_id, origin_message_id, turn_id, input_files)
-values ($1, $2, $3, $4, $5, $6, $7)
+insert into tasks (kind, title, instructions, chat_id, origin_message_id, turn_id, input_files, labels)
+values ($1, $2, $3, $4, $5, $6, $7,
+        case when jsonb_array_length($7) > 0 then '{owner,private,untrusted}'::text[]
+             when $6::bigint is not null and exists (select 1 from messages
+                  where chat_id = $4 and (role = 'event' or is_forwarded)) then '{owner,untrusted}'::text[]
+             else '{owner}'::text[] end)
 returning no
 
 -- name: select
@@ -52,13 +56,13 @@ select index, tool, arguments, result from task_steps where task_no = $1 order b
 update tasks set progress = $3 where no = $1 and fence = $2 and state in ('running', 'waiting') returning no
 
 -- name: ask
-update tasks set state = 'waiting', question = $4, question_step = $3
+update tasks set state = 'waiting', question = $4, question_step = $3, waits_for = 'input'
 where no = $1 and fence = $2 and state in ('running', 'waiting')
   and not exists (select 1 from task_inputs i where i.task_no = $1 and i.kind = 'answer' and i.step = $3)
 returning no
 
 -- name: resume_running
-update tasks set state = 'running', question = null, question_step = null
+update tasks set state = 'running', question = null, question_step = null, waits_for = null
 where no = $1 and fence = $2 and state in ('running', 'waiting')
 returning no
 
@@ -67,10 +71,54 @@ update tasks set state = 'queued', host = null, slot = null, lease_until = null
 where no = $1 and fence = $2 and state in ('running', 'waiting')
 returning no
 
+-- name: await_approval
+update tasks set state = 'waiting', waits_for = 'approval'
+where no = $1 and fence = $2 and state in ('running', 'waiting') and question is null
+returning no
+
+-- name: seen
+select t.labels, t.calls, t.bytes_out, t.reached,
+       coalesce(extract(epoch from clock_timestamp() - t.started_at), 0)::float8 as seconds,
+       t.cancel_requested_at is not null or t.fence <> $2 or t.state not in ('running', 'waiting') as is_stopped,
+       (select coalesce(sum(u.cost_usd), 0) from usage u where u.task_no = t.no) as cost,
+       (select count(*)::int from approvals a where a.task_no = t.no) as cards
+from tasks t where t.no = $1
+
+-- name: words
+select text from (
+    select m.id as at, m.text from messages m join tasks t on t.turn_id = m.turn_id
+    where t.no = $1 and m.role = 'owner' and not m.is_forwarded
+    union all
+    select 0, instructions from tasks where no = $1 and turn_id is null
+    union all
+    select 2^62::bigint, i.text from task_inputs i where i.task_no = $1 and i.key like 'update:%'
+) said order by at
+
+-- name: add_labels
+update tasks set labels = (select array(select distinct unnest(labels || $3::text[])))
+where no = $1 and fence = $2 and not labels @> $3::text[]
+
+-- name: spend
+update tasks set calls = calls + $3, bytes_out = bytes_out + $4,
+    reached = (select array(select distinct unnest(reached || $5::text[])))
+where no = $1 and fence = $2
+
+-- name: set_base
+update tasks set base = $3 where no = $1 and fence = $2 and state in ('running', 'waiting') returning no
+
+-- name: base
+select base from tasks where no = $1
+
+-- name: set_finishing
+update tasks set finishing = $3 where no = $1 and fence = $2 and state in ('running', 'waiting') returning no
+
+-- name: finishing
+select finishing from tasks where no = $1
+
 -- name: finish
 update tasks
 set state = $3, result = $4, reason = $5, result_files = $6, ended_at = clock_timestamp(),
-    lease_until = null, question = null, question_step = null
+    lease_until = null, question = null, question_step = null, waits_for = null
 where no = $1 and fence = $2 and state in ('running', 'waiting')
 returning no
 
@@ -88,6 +136,14 @@ set cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()),
     ended_at = case when state = 'queued' then clock_timestamp() else ended_at end
 where no = $1 and state in ('queued', 'running', 'waiting')
 returning state
+
+-- name: cancel_all
+update tasks
+set cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()),
+    state = case when state = 'queued' then 'cancelled' else state end,
+    ended_at = case when state = 'queued' then clock_timestamp() else ended_at end
+where state in ('queued', 'running', 'waiting')
+returning no
 
 -- name: add_input
 insert into task_inputs (task_no, kind, text, step, key)

@@ -192,6 +192,10 @@ class TaskStore:
         task = await self.get(no)
         return task is not None and task.fence == fence and task.state is TaskState.RUNNING
 
+    async def await_approval(self, no: TaskNo, fence: int) -> bool:
+        """The task waits for the owner's decision on an effect."""
+        return await self._owned("await_approval", no, fence)
+
     async def inputs(self, no: TaskNo, *, after: int) -> list[TaskInput]:
         """What the owner said to the task since the input with id `after`."""
         return [as_input(row) for row in await self._db.fetch(SQL["inputs"], no, after)]

@@ -70,6 +70,7 @@ class Task:
     progress: str | None
     question: str | None
     question_step: int | None
+    waits_for: str | None
     result: str | None
     reason: str | None
     result_files: tuple[ResultFile, ...]

@@ -54,7 +54,19 @@ class Exchange:
 
     async def carry(self, asked: Asked, client: h11.Connection) -> None:
         """Answers `asked`. Raises `Denied` before the answer began, `OSError` later."""
-        connection, data = _written(asked, await self._allowed(asked))
+        headers = await self._allowed(asked)
+        outcome = "cut"
+        try:
+            outcome = await self._carry(asked, client, headers)
+        except Denied as error:
+            outcome = error.code
+            raise
+        finally:
+            await self._tools.judge.answered(asked, outcome)
+
+    async def _carry(self, asked: Asked, client: h11.Connection, headers: Headers) -> str:
+        """Sends what was allowed and brings the answer; returns its status."""
+        connection, data = _written(asked, headers)
         self._tools.book(len(data))
         upstream = await self._server(Origin(asked.scheme, asked.host, asked.port))
         await upstream.send(connection, data)
@@ -66,6 +78,7 @@ class Exchange:
             if answer.has_begun:
                 raise ConnectionResetError("the response broke off") from error
             raise
+        return str(response.status_code)
 
     async def _allowed(self, asked: Asked) -> Headers:
         async with asyncio.timeout(self._tools.bounds.decide_s):

@@ -59,13 +59,16 @@ class Forward:
 
 
 class Judge(Protocol):
-    """Decides for one task. Only `request` may wait."""
+    """Decides for one task and writes down what it allowed; `sent` and `scrub` never wait."""
 
-    def connect(self, host: Host, port: int) -> Refused | Splice | Inspect:
+    async def connect(self, host: Host, port: int) -> Refused | Splice | Inspect:
         """May a tunnel to this place be opened, and how?"""
 
     async def request(self, asked: Asked) -> Refused | Forward:
         """May this request leave, and with which headers?"""
+
+    async def answered(self, asked: Asked, outcome: str) -> None:
+        """An allowed request ended: with a status, or with the code of what went wrong."""
 
     def sent(self, count: int) -> Refused | None:
         """Books bytes before they leave; a refusal keeps them here."""

@@ -45,7 +45,7 @@ class _Agent:
         self._work = work
         self._clock = clock
         self._index = 0
-        self._messages = first_messages(task["instructions"], task.get("files", []))
+        self._messages = first_messages(task)
         for step in task.get("steps", []):
             self._restore(step)
 
@@ -124,12 +124,24 @@ class _Agent:
         if name == "report_progress":
             self._link.request("progress", text=text_argument(arguments, "text"))
             return "shown"
+        if name == "request_access":
+            return self._request_access(index, arguments)
         if name == "ask_owner":
             question = text_argument(arguments, "question")
             with self._clock.stopped():
                 answer = self._link.request("ask", step=index, question=question)
             return f"The owner answers: {answer['answer']}"
         return run_tool(name, arguments, self._work, self._limits, self._clock)
+
+    def _request_access(self, index: int, arguments: dict[str, Any]) -> str:
+        try:
+            with self._clock.stopped():
+                answer = self._link.request("access", step=index, hosts=arguments.get("hosts"))
+        except Refused as refusal:
+            if refusal.kind not in {"denied", "bad"}:
+                raise
+            return f"not allowed: {refusal}"
+        return str(answer["text"])
 
     def _finish(self, result: str, files: list[str]) -> None:
         self._link.request("finish", state="done", result=result, reason=None, files=files)

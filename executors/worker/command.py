@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from executors.worker import network
 from executors.worker.counters import Counters, read_counters
 
 if TYPE_CHECKING:
@@ -38,13 +39,16 @@ class Ran:
     limit: str | None = None
 
 
+secrets: dict[str, str] = {}  # stand-ins for the owner's secrets, by name; set once with the task
+
+
 def run_command(command: str, work: Path, limits: dict[str, Any], clock: WorkClock) -> Ran:
     """Runs `command` with bash in `work`; its whole process group ends with it."""
-    before = read_counters()
+    before, refusal = read_counters(), network.last_refusal()
     process = subprocess.Popen(  # noqa: S603 - the container is the boundary, not this call
         ["/bin/bash", "-c", command],
         cwd=work,
-        env={**ENVIRONMENT, "HOME": str(work)},
+        env={**ENVIRONMENT, **network.environment(), **secrets, "HOME": str(work)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -58,6 +62,7 @@ def run_command(command: str, work: Path, limits: dict[str, Any], clock: WorkClo
         code = process.wait()
     limit = limit or _limit_hit(before, code, limits)
     text = output.decode("utf-8", "replace")
+    text = network.with_refusals(text, after=refusal)
     return Ran(output=text, code=None if limit else code, limit=limit)
 
 

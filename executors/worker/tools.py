@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
+from core.hygiene import delimit, visible
 from executors.worker.command import Ran, run_command
 
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from executors.worker.clock import WorkClock
 
 RESULT_CAP = 30_000
+NONCE = token_hex(8)  # nobody outside this container knows it, so no text can end its own frame
 LIST_CAP = 500
 
 
@@ -38,12 +41,32 @@ _NAMES = {
     "description": "files in /work to hand over",
 }
 
+_HOSTS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {
+            "host": _TEXT,
+            "port": {"type": "integer"},
+            "methods": {"type": "array", "items": _TEXT},
+        },
+        "required": ["host"],
+    },
+}
+
 SCHEMAS = [
     _tool("shell", "Run a command with bash in /work.", ["command"], command=_TEXT),
     _tool("read_file", "Read a text file.", ["path"], path=_TEXT),
     _tool("write_file", "Write a text file.", ["path", "content"], path=_TEXT, content=_TEXT),
     _tool("list_files", "List the files below a folder.", [], path=_TEXT),
     _tool("ask_owner", "Ask the owner and wait for the answer.", ["question"], question=_TEXT),
+    _tool(
+        "request_access",
+        "Ask the owner to let this task reach hosts on the internet. Reading "
+        "is the default; list methods such as POST for more, or * for everything.",
+        ["hosts"],
+        hosts=_HOSTS,
+    ),
     _tool("report_progress", "Tell the owner what you are doing.", ["text"], text=_TEXT),
     _tool("finish", "End the task with its result.", ["result"], result=_TEXT, files=_NAMES),
 ]
@@ -67,7 +90,8 @@ def run_tool(
                 return _shell(text_argument(arguments, "command"), work, limits, clock)
             case "read_file":
                 path = _inside(work, text_argument(arguments, "path"))
-                return clip(path.read_text(encoding="utf-8", errors="replace"))
+                text = path.read_text(encoding="utf-8", errors="replace")
+                return as_data(clip(text), str(path))
             case "write_file":
                 return _write(work, arguments)
             case "list_files":
@@ -81,7 +105,12 @@ def _shell(command: str, work: Path, limits: dict[str, Any], clock: WorkClock) -
     ran: Ran = run_command(command, work, limits, clock)
     if ran.limit is not None:
         raise LimitReached(ran.limit)
-    return f"exit code {ran.code}\n{clip(ran.output)}"
+    return f"exit code {ran.code}\n{as_data(clip(ran.output), 'the command')}"
+
+
+def as_data(text: str, source: str) -> str:
+    """Text that somebody else may have written, marked as such; nothing in it stays hidden."""
+    return delimit(visible(text), source=source, nonce=NONCE) if text.strip() else text
 
 
 def _inside(work: Path, path: str) -> Path:

@@ -20,6 +20,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     worker = tmp_path / "executors" / "worker"
     worker.mkdir(parents=True)
+    (tmp_path / "core").mkdir()
+    for name in ("__init__.py", "confusables.py", "hygiene.py"):
+        (tmp_path / "core" / name).write_text(name)
     for path in (tmp_path / "Dockerfile", tmp_path / "executors" / "__init__.py", worker / "a.py"):
         path.write_text(path.name)
     return tmp_path
@@ -30,7 +33,9 @@ def test_the_same_files_have_the_same_name(root: Path) -> None:
     assert images.executor_image_tag(root).startswith("agentai-executor:")
 
 
-@pytest.mark.parametrize("name", ["Dockerfile", "executors/__init__.py", "executors/worker/a.py"])
+@pytest.mark.parametrize(
+    "name", ["Dockerfile", "executors/__init__.py", "executors/worker/a.py", "core/hygiene.py"]
+)
 def test_a_changed_file_changes_the_name(root: Path, name: str) -> None:
     before = images.executor_image_tag(root)
     (root / name).write_text("changed")
@@ -73,7 +78,10 @@ def test_what_the_engine_gets_is_the_same_bytes_each_time(root: Path) -> None:
     (root / "Dockerfile").touch()
     assert images._context(root).getvalue() == first
     with tarfile.open(fileobj=images._context(root)) as tar:
-        assert tar.getnames() == ["Dockerfile", "executors/__init__.py", "executors/worker/a.py"]
+        assert tar.getnames() == [
+            "Dockerfile", "executors/__init__.py", "core/__init__.py", "core/confusables.py",
+            "core/hygiene.py", "executors/worker/a.py",
+        ]  # fmt: skip
 
 
 def test_progress_is_short_and_an_error_ends_the_build() -> None:

@@ -31,8 +31,12 @@ class Judge:
     verdict: Splice | Inspect = field(default_factory=Inspect)
     budget: int = 1 << 30
     asked: list[Asked] = field(default_factory=list)
+    outcomes: list[str] = field(default_factory=list)
 
-    def connect(self, host: Host, port: int) -> Refused | Splice | Inspect:
+    async def answered(self, asked: Asked, outcome: str) -> None:
+        self.outcomes.append(outcome)
+
+    async def connect(self, host: Host, port: int) -> Refused | Splice | Inspect:
         if host != HOST:
             return Refused(code="host_not_granted", text=f"{host} is not granted.")
         return self.verdict

@@ -166,9 +166,10 @@ async def test_an_agent_uses_its_tools_and_finishes(tmp_path: Path) -> None:
     async with running(host, kind="agent", instructions="go"):
         pass
     results = [m["content"] for m in seen[-1] if m["role"] == "tool"]
-    assert results == [
-        "wrote 5 characters", "hello", "d/\nd/a.txt (5 bytes)", "exit code 2\nhello",
-    ]  # fmt: skip
+    assert [r.splitlines()[0] for r in results[::2]] == ["wrote 5 characters", "d/"]
+    for result, head in ((results[1], ""), (results[3], "exit code 2\n")):
+        begin, text, end = result.removeprefix(head).splitlines()
+        assert (begin[:18], text, end[:16]) == ("<<<begin untrusted", "hello", "<<<end untrusted")
     assert host.finish() == {"state": "done", "result": "r", "reason": None, "files": ["d/a.txt"]}
 
 

@@ -1,0 +1,179 @@
+"""Approval cards: what the owner sees before they tap. Pure.
+
+Threat: the card shows something else than what runs. So it is made from the canonical JSON that the
+approval is bound to, never from a model's words; characters that hide or reorder are shown as
+marks; nothing is Markdown, so nothing can format itself into our own words; what is too long for
+the chat is cut with its digest, and comes whole as a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any
+
+from bot.cards import Card
+from bot.delivery import FilePayload
+from bot.render import compose
+from core.approvals import Choice, State
+from core.hygiene import show_confusables, visible
+from core.policy.reasons import Reason, explain
+
+if TYPE_CHECKING:
+    from bot.delivery import Button
+    from core.approvals import Approval
+    from core.approvals.types import ApprovedAction
+
+VALUE_CAP = 300
+DISPLAY_CAP = 1_200
+SHOWN_ACTIONS = 8
+CARD_CAP = 3_200
+LETTERS = {Choice.ONCE: "o", Choice.TASK: "t", Choice.ALWAYS: "a", Choice.DENY: "d"}
+ENDINGS = {
+    State.DENIED: "You said no.",
+    State.EXPIRED: "Nobody answered in time, so it was not allowed.",
+    State.WITHDRAWN: "Not needed any more: the task has ended.",
+}
+SCOPES = {"once": "Allowed, once.", "task": "Allowed for this task.", "always": "Allowed for good."}
+Part = str | tuple[str, str]
+
+
+def approval_card(approval: Approval) -> Card:
+    """The card as it should look now; buttons only while it waits."""
+    parts: list[Part] = [("bold", f"#{approval.task_no} asks for your approval"), "\n"]
+    for action in approval.actions[:SHOWN_ACTIONS]:
+        parts += ["\n", *describe(action)]
+    if (more := len(approval.actions) - SHOWN_ACTIONS) > 0:
+        parts.append(f"\n… and {more} more; the file holds all of them.")
+    parts.append(f"\n\n{_why(approval)}")
+    if approval.state is State.PENDING:
+        return Card(piece=compose(*_fitted(parts), f"\n\n{_how(approval)}"), keys=_keys(approval))
+    ending = SCOPES[str(approval.scope)] if approval.scope else ENDINGS[approval.state]
+    return Card(piece=compose(*_fitted(parts), "\n\n", ("bold", ending)))
+
+
+def _why(approval: Approval) -> str:
+    try:
+        why = explain(Reason(approval.reason))
+    except ValueError:
+        why = "It needs your decision."
+    detail = shown(approval.detail, 160)
+    is_said = not detail or any(detail in a.action for a in approval.actions)
+    return why if is_said else f"{why} ({detail})"
+
+
+def _how(approval: Approval) -> str:
+    minutes = max(1, round((approval.expires_at - approval.created_at).total_seconds() / 60))
+    command = f"/approve {approval.id} {approval.code}"
+    if approval.is_production:
+        return f"This touches production. To allow it, type: {command}\nValid for {minutes} min."
+    return f"Valid for {minutes} min. Without buttons: {command} or /deny {approval.id}"
+
+
+def _keys(approval: Approval) -> tuple[tuple[Button, ...], ...]:
+    def key(label: str, choice: Choice) -> Button:
+        return label, f"p:{approval.nonce}:{LETTERS[choice]}"
+
+    deny = (key("Deny", Choice.DENY),)
+    if approval.is_production:
+        return (deny,)
+    if not approval.may_remember:
+        return ((key("Approve", Choice.ONCE), *deny),)
+    first = (key("This task", Choice.TASK), key("Always", Choice.ALWAYS))
+    if approval.is_access:
+        return (first, deny)
+    return ((key("Once", Choice.ONCE), *first), deny)
+
+
+def describe(action: ApprovedAction) -> list[Part]:
+    """One action in words, from its canonical JSON."""
+    found: dict[str, Any] = json.loads(action.action)
+    match found["kind"]:
+        case "egress":
+            return _request(found)
+        case "access":
+            return _access(found)
+        case "files":
+            return _files(found, action.display)
+        case _:
+            values = json.dumps(found["arguments"], ensure_ascii=False)
+            return [
+                f"{shown(found['resource'])}: {shown(found['verb'])}\n",
+                ("code", shown(values)),
+            ]
+
+
+def _request(found: dict[str, Any]) -> list[Part]:
+    arguments = found["arguments"]
+    method, host = shown(arguments.get("method", found["verb"])), found["resource"]
+    address = f"{arguments.get('scheme', 'https')}://{host.removesuffix(':443')}"
+    parts: list[Part] = [
+        ("bold", method), " ", ("code", shown(address + arguments.get("target", ""))),
+    ]  # fmt: skip
+    if arguments.get("bytes"):
+        parts.append(f"\nSends {arguments['bytes']} bytes, sha256 {arguments['body'][:12]}…")
+    if names := arguments.get("secrets"):
+        parts.append(f"\nWith your secret {', '.join(shown(n) for n in names)}")
+    return parts
+
+
+def _access(found: dict[str, Any]) -> list[Part]:
+    methods = found["arguments"]["methods"]
+    host = found["resource"].removesuffix(":443")
+    reads = set(methods) <= {"GET", "HEAD", "OPTIONS"}
+    what = "anything, without looking inside"
+    if methods:
+        what = "reading only" if reads else ", ".join(m for m in methods if m != "OPTIONS")
+    return ["Reach ", ("code", shown(host)), f": {what}"]
+
+
+def _files(found: dict[str, Any], display: str) -> list[Part]:
+    name = shown(found["targets"][0]) if found["targets"] else "?"
+    word = {"delete": "Delete", "overwrite": "Replace"}.get(found["verb"], shown(found["verb"]))
+    parts: list[Part] = [("bold", word), " ", ("code", name)]
+    if display.strip():
+        parts += ["\n", ("pre", cut(visible(display), DISPLAY_CAP))]
+    return parts
+
+
+def shown(text: object, cap: int = VALUE_CAP) -> str:
+    """A value in one line: nothing hidden, look-alikes marked, cut with its digest."""
+    words = " ".join(visible(str(text)).split())
+    return cut(" ".join(show_confusables(word) for word in words.split(" ")), cap)
+
+
+def cut(text: str, cap: int) -> str:
+    """`text` within `cap` characters; what is left out is named by size and digest."""
+    if len(text) <= cap:
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:12]
+    return f"{text[:cap]}… ({len(text)} characters in all, sha256 {digest}…)"
+
+
+def _fitted(parts: list[Part]) -> list[Part]:
+    """The parts within one message; the rest stands in the file."""
+    kept: list[Part] = []
+    left = CARD_CAP
+    for part in parts:
+        text = part if isinstance(part, str) else part[1]
+        if len(text) > left:
+            return [*kept, "\n… The file holds the rest."]
+        kept.append(part)
+        left -= len(text)
+    return kept
+
+
+def whole(approval: Approval) -> FilePayload | None:
+    """Everything as a file, when something on the card is cut; else None."""
+    is_cut = len(approval.actions) > SHOWN_ACTIONS or any(
+        len(a.display) > DISPLAY_CAP or len(a.action) > 3 * VALUE_CAP for a in approval.actions
+    )
+    if not is_cut:
+        return None
+    texts = [f"{a.action}\n\n{visible(a.display)}".strip() for a in approval.actions]
+    text = "\n\n----\n\n".join(texts)
+    return FilePayload(
+        filename=f"approval-{approval.id}.txt", caption=f"#{approval.task_no} all of it",
+        content=b64encode(text.encode("utf-8", "replace")).decode(),
+    )  # fmt: skip

@@ -1,0 +1,121 @@
+"""/audit: what happened, and whether the trail is whole; and the daily signed head."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bot.approval_cards import shown
+from bot.cards import Card
+from bot.render import compose
+from core.audit.chain import Verifier
+from core.audit.heads import head_text
+from core.sql import load_queries
+
+if TYPE_CHECKING:
+    from bot.facts import Facts
+    from bot.outbox_store import OutboxStore
+    from bot.route import Route
+    from bot.updates import Message
+    from core.audit import Audit, Entry, HeadFile, Signer
+    from core.db import Database
+
+SQL = load_queries(__package__ or "bot")
+STAMP_EVERY_S = 60.0
+YIELD_EVERY = 200
+NAMES = {
+    "approval.asked": "asked for approval", "approval.approved": "approved by you",
+    "approval.denied": "denied by you", "approval.expired": "approval expired",
+    "approval.withdrawn": "approval withdrawn", "effect.intent": "begins",
+    "effect.outcome": "ended", "effect.denied": "refused", "grant.revoked": "grant taken back",
+    "grant.added": "grant added", "secret.set": "secret kept", "secret.deleted": "secret deleted",
+    "stopped": "everything stopped", "files.committed": "files changed", "files.undone": "undone",
+}  # fmt: skip
+
+
+class AuditCommand:
+    """Answers /audit; `step` signs heads and sends one a day to the owner."""
+
+    def __init__(
+        self, *, database: Database, audit: Audit, heads: HeadFile, signer: Signer,
+        store: OutboxStore, facts: Facts,
+    ) -> None:  # fmt: skip
+        self._db = database
+        self._audit = audit
+        self._heads = heads
+        self._signer = signer
+        self._store = store
+        self._facts = facts
+
+    async def handle(self, route: Route, message: Message, rest: str) -> None:
+        """/audit, /audit verify."""
+        chat_id = message.sender.chat_id
+        if rest.strip() == "verify":
+            await route.say(self._store, chat_id, await self.verified())
+            return
+        newest = await self._audit.recent(12)
+        await route.show(self._store, chat_id, audit_card(newest))
+
+    async def verified(self) -> str:
+        """The whole chain, checked against its signed heads, in one sentence."""
+        heads = await asyncio.to_thread(self._heads.read)
+        verifier = Verifier(heads, self._signer.public_key)
+        count = 0
+        async for entry in self._audit.walk():
+            count += 1
+            if not verifier.add(entry):
+                break
+            if count % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
+        verdict = verifier.verdict()
+        if verdict.ok:
+            return f"The audit trail is whole: {verdict.checked} rows, {len(heads)} signed heads."
+        return f"The audit trail was tampered with at row {verdict.first_bad}: {verdict.reason}"
+
+    async def step(self) -> None:
+        """Signs what is new; run it forever."""
+        await self._audit.stamp(self._signer, self._heads)
+        await self._send_daily()
+        await asyncio.sleep(STAMP_EVERY_S)
+
+    async def _send_daily(self) -> None:
+        head = await asyncio.to_thread(self._heads.newest)
+        owner_id = await self._facts.owner_id()
+        if head is None or owner_id is None:
+            return
+        today = datetime.now(UTC).strftime("%Y-%m-%d")
+        if await self._db.fetchval(SQL["get_fact"], "audit_head_day") == today:
+            return
+        from bot.route import Route
+
+        route = Route()
+        async with self._db.transaction() as session:
+            route.session = session
+            await session.execute(SQL["set_fact"], "audit_head_day", today)
+            await route.say(
+                self._store, owner_id, f"Today's seal of the audit trail:\n{head_text(head)}"
+            )
+
+
+def audit_card(entries: tuple[Entry, ...]) -> Card:
+    """The newest rows for a person."""
+    if not entries:
+        return Card(piece=compose("Nothing has happened yet that needed writing down."))
+    parts: list[str | tuple[str, str]] = [("bold", "What happened, newest first")]
+    for entry in entries:
+        when = datetime.fromtimestamp(entry.at_us / 1_000_000, UTC)
+        parts.append(f"\n{entry.seq} · {when:%d %b %H:%M:%S} · {_line(entry)}")
+    parts.append("\n\n/audit verify checks all of it. On the server: agentai audit export FILE")
+    return Card(piece=compose(*parts))
+
+
+def _line(entry: Entry) -> str:
+    body = json.loads(entry.body)
+    facts = [
+        f"#{body['task']}" if "task" in body else "",
+        NAMES.get(entry.kind, entry.kind),
+        *(shown(body[key], 80) for key in ("scope", "name", "outcome", "reason") if body.get(key)),
+    ]
+    return " ".join(fact for fact in facts if fact)

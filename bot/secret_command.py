@@ -1,0 +1,117 @@
+"""/secret: named secrets that tasks may use and never see.
+
+    /secret                              the list, without values
+    /secret set NAME HOST                how to enter the value without Telegram
+    /secret set NAME HOST VALUE          at once; the message is deleted
+    /secret delete NAME
+
+Threat: the value stays readable in the chat, the inbox or a log. The inbox holds it sealed (see
+`bot.inbox`), the message is deleted at once, and the answer says that Telegram has seen it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from bot.approval_cards import shown
+from core.errors import AgentAIError, ConfigError, UserFacing
+from core.seal import PREFIX
+from core.vault import parse_name
+
+if TYPE_CHECKING:
+    from bot.outbox_store import OutboxStore
+    from bot.route import Route
+    from bot.secret_form import SecretForm
+    from bot.telegram_api import TelegramApi
+    from bot.updates import Message
+    from core.audit import Audit
+    from core.seal import Seal
+    from core.vault import Vault
+
+log = logging.getLogger(__name__)
+SEALED_AS = "secret"
+USAGE = (
+    "Say: /secret set NAME HOST, for example /secret set GITHUB_TOKEN api.github.com\n"
+    "/secret lists them, /secret delete NAME removes one."
+)
+
+
+class SecretCommand:
+    """Handles /secret and its forms."""
+
+    def __init__(
+        self, *, vault: Vault, audit: Audit, store: OutboxStore, seal: Seal, api: TelegramApi,
+        form: SecretForm,
+    ) -> None:  # fmt: skip
+        self._vault = vault
+        self._audit = audit
+        self._store = store
+        self._seal = seal
+        self._api = api
+        self._form = form
+
+    async def handle(self, route: Route, message: Message, rest: str) -> None:
+        """Answers in plain text; `UserFacing`, never with a value, says what was wrong."""
+        action, *words = rest.split(maxsplit=2) or ["list"]
+        match action, words:
+            case "list", []:
+                text = await self._list()
+            case "set", [name, what]:
+                text = await self._set(route, message, name, what)
+            case "delete", [name]:
+                text = await self._delete(route, name)
+            case _:
+                raise UserFacing(USAGE)
+        await route.say(self._store, message.sender.chat_id, text)
+
+    async def _list(self) -> str:
+        listed = await self._vault.list()
+        if not listed:
+            return f"There are no secrets yet.\n{USAGE}"
+        return "\n".join(
+            f"{info.name} · for {info.host} · version {info.version}" for info in listed
+        )
+
+    async def _set(self, route: Route, message: Message, name: str, what: str) -> str:
+        parse_name(name)
+        host, _, value = self._opened(what).strip().partition(" ")
+        if value.strip():
+            route.later.append(lambda: self._remove(message))
+            return await self._keep(route, name, host, value.strip())
+        url = await self._form.offer(name, host)
+        return (
+            f"Two ways that keep the value of {name} out of Telegram:\n\n"
+            f"On the machine that runs me, open within 10 minutes:\n{url}\n\n"
+            f"Or in its terminal:\nagentai secret set {name} --host {shown(host)}"
+        )
+
+    def _opened(self, what: str) -> str:
+        if not what.startswith(PREFIX):
+            return what
+        try:
+            return self._seal.open(what, name=SEALED_AS)
+        except ConfigError:
+            raise UserFacing("I cannot read the value. Please send it again.") from None
+
+    async def _keep(self, route: Route, name: str, host: str, value: str) -> str:
+        version = await self._vault.set(route.session, name, value, host=host)
+        await self._audit.append(route.session, "secret.set", {"name": name, "version": version})
+        return (
+            f"{name} is kept, for {host} only. I deleted your message with it; Telegram has seen "
+            f"it, though. /secret set {name} {host} without a value shows better ways."
+        )
+
+    async def _delete(self, route: Route, name: str) -> str:
+        if not await self._vault.delete(route.session, name):
+            raise UserFacing("There is no secret of that name.", "/secret lists them.")
+        await self._audit.append(route.session, "secret.deleted", {"name": name})
+        return f"{name} is deleted."
+
+    async def _remove(self, message: Message) -> None:
+        try:
+            await self._api.call(
+                "deleteMessage", chat_id=message.sender.chat_id, message_id=message.message_id
+            )
+        except AgentAIError as error:
+            log.warning("a message with a secret could not be deleted: %s", error)

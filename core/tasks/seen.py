@@ -1,0 +1,91 @@
+"""What a task has seen and used up, and whose words it may lean on: the kernel's facts about it.
+
+Labels only grow, and are written before what they warn of reaches the container. The owner's words
+are their own messages that led to the task: never forwarded text, never the name of a file, never
+what the model wrote about them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.policy import Label, Spent
+from core.sql import load_queries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from core.db import Database
+    from core.tasks.types import Task
+
+SQL = load_queries(__package__ or "core.tasks")
+FILE_NOTE = "[file "
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """The facts of one moment."""
+
+    labels: frozenset[Label]
+    spent: Spent
+    words: tuple[str, ...]
+    is_stopped: bool
+
+
+class SeenStore:
+    """Reads and writes them. Raises `Retryable` while Postgres is away."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def read(self, task: Task) -> Seen:
+        """Everything, as of now."""
+        async with self._db.session() as session:
+            row = await session.fetchrow(SQL["seen"], task.no, task.fence)
+            rows = await session.fetch(SQL["words"], task.no)
+        assert row is not None  # noqa: S101 - tasks are never deleted
+        spent = Spent(
+            calls=row["calls"], bytes_out=row["bytes_out"], cost=row["cost"], cards=row["cards"],
+            destinations=frozenset(row["reached"]), seconds=row["seconds"],
+        )  # fmt: skip
+        return Seen(
+            labels=frozenset(Label(label) for label in row["labels"]), spent=spent,
+            words=tuple(own_words(r["text"]) for r in rows), is_stopped=row["is_stopped"],
+        )  # fmt: skip
+
+    async def add_labels(self, task: Task, labels: Iterable[Label]) -> None:
+        """The task is about to see such data."""
+        wanted = [str(label) for label in labels]
+        await self._db.execute(SQL["add_labels"], task.no, task.fence, wanted)
+
+    async def spend(
+        self, task: Task, *, calls: int, bytes_out: int, reached: Iterable[str]
+    ) -> None:
+        """Books what was used."""
+        args = (task.no, task.fence, calls, bytes_out, list(reached))
+        await self._db.execute(SQL["spend"], *args)
+
+    async def keep_base(self, task: Task, base: Mapping[str, object]) -> None:
+        """Remembers what the owner's files were like when they were copied in."""
+        await self._db.fetchval(SQL["set_base"], task.no, task.fence, dict(base))
+
+    async def base(self, task: Task) -> Mapping[str, object]:
+        """What `keep_base` kept; empty when nothing was copied."""
+        return await self._db.fetchval(SQL["base"], task.no) or {}
+
+    async def keep_finishing(self, task: Task, finishing: Mapping[str, object]) -> bool:
+        """Remembers how the task wants to end while its changes wait for the owner."""
+        args = (task.no, task.fence, dict(finishing))
+        return await self._db.fetchval(SQL["set_finishing"], *args) is not None
+
+    async def finishing(self, task: Task) -> Mapping[str, object] | None:
+        """What `keep_finishing` kept."""
+        found: Mapping[str, object] | None = await self._db.fetchval(SQL["finishing"], task.no)
+        return found
+
+
+def own_words(text: str) -> str:
+    """A message without the line that our bot put before it for a file: its name is not theirs."""
+    lines = text.split("\n")
+    return "\n".join(line for line in lines if not line.startswith(FILE_NOTE))

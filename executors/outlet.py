@@ -1,0 +1,105 @@
+"""A task's way out of its container: effects, judge and egress proxy, opened and closed together.
+
+Closing cuts every open connection at once: a task that was stopped loses its way out before its
+container is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from core.policy import SecretRule
+from core.spawn import insist
+from executors.access import ask_access
+from executors.commits import Commits
+from executors.effects import Effects
+from executors.gateway.proxy import EgressProxy
+from executors.judge import TaskJudge
+from executors.placeholders import Stand, token_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from core.config import Config
+    from core.tasks import Task
+    from core.vault import SecretInfo, Vault
+    from executors.commits import CommitParts
+    from executors.effects import EffectParts
+    from executors.gateway.addresses import Resolver
+    from executors.gateway.authority import Authority
+    from executors.protocol import AskAccess
+    from executors.slots import Slot
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutletParts:
+    """What outlets are made of; one set for all tasks of a host."""
+
+    effects: EffectParts
+    commits: CommitParts
+    vault: Vault
+    authority: Authority
+    resolver: Resolver
+    secret_key: str = field(repr=False)
+
+
+class Outlet:
+    """One task's way out. `open` before the container gets its task."""
+
+    def __init__(
+        self, parts: OutletParts, task: Task, config: Config,
+        on_wait: Callable[[bool], Awaitable[None]],
+    ) -> None:  # fmt: skip
+        self._p = parts
+        self._task = task
+        self._config = config
+        self.effects = Effects(parts.effects, task, config, on_wait)
+        self.stands: tuple[Stand, ...] = ()
+        self.commits = Commits(parts.commits, self.effects, config=config.version)
+        self._judge: TaskJudge | None = None
+        self._proxy: EgressProxy | None = None
+
+    async def open(self, slot: Slot) -> None:
+        """Begins to listen in the slot's folder; what the owner allowed before counts."""
+        listed = await insist(self._p.vault.list)
+        self.stands = tuple(self._stand(info) for info in listed)
+        self.effects.know_secrets(_rules(listed))
+        seen = await insist(lambda: self._p.effects.seen.read(self._task))
+        cap = self._config.whole("policy.sent_mb") * 1024 * 1024 - seen.spent.bytes_out
+        self._judge = TaskJudge(
+            self.effects, stands=self.stands, vault=self._p.vault, config=self._config.version,
+            sent_cap=cap,
+        )  # fmt: skip
+        self._proxy = EgressProxy(
+            self._judge, resolver=self._p.resolver, authority=self._p.authority
+        )
+        await self._proxy.listen(slot.sock)
+
+    def _stand(self, info: SecretInfo) -> Stand:
+        token = token_of(self._p.secret_key, self._task.no, info.name)
+        return Stand(name=info.name, host=info.host, header=info.header, token=token)
+
+    async def access(self, wanted: AskAccess) -> str:
+        """Asks the owner for hosts; the answer in words. `Denied` when it may not be asked."""
+        return await ask_access(self.effects, wanted, config=self._config.version)
+
+    async def close(self) -> None:
+        """Cuts everything that is open, and books what was counted."""
+        if self._proxy is not None:
+            await self._proxy.close()
+        if self._judge is not None:
+            await self._judge.book()
+        await insist(self.effects.flush)
+
+    async def keep_books(self) -> None:
+        """Books from time to time what spliced tunnels sent; run it beside the task."""
+        while True:
+            await asyncio.sleep(1)
+            if self._judge is not None:
+                await self._judge.book()
+
+
+def _rules(listed: tuple[SecretInfo, ...]) -> list[SecretRule]:
+    return [SecretRule(name=info.name, host=info.host) for info in listed]
