@@ -11,6 +11,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from core.errors import ConfigError, UserFacing
+from core.process import forbid_core_dumps
 
 CommandLine = Callable[[list[str]], int]
 
@@ -36,6 +37,7 @@ OWN_HELP = {"config", "export", "doctor", "secret", "audit"}
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
+    forbid_core_dumps()
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in {"-h", "--help", "help"}:
         print(usage())

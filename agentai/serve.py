@@ -27,6 +27,7 @@ from bot.conversing import Conversing
 from bot.dispatch import Dispatcher
 from bot.facts import Facts
 from bot.files import Fetcher, FileStore
+from bot.files_command import FilesCommand
 from bot.inbox import InboxStore, Poller, concealer
 from bot.menu import greet_telegram
 from bot.outbox import Outbox
@@ -63,6 +64,7 @@ from core.settings import EnvSettings, load_settings
 from core.spawn import Spawner, forever, run_until_told
 from core.tasks import TaskStore
 from core.vault import Vault
+from core.workspace import OwnerFiles
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -181,7 +183,12 @@ class Service:
             form=self.form,
         )  # fmt: skip
         stopping = Stopping(approvals=self.approvals, audit=self.audit, store=self.store)
+        files = FilesCommand(
+            files=OwnerFiles(self.env.home / "workspace", self.env.home / "versions"),
+            audit=self.audit, store=self.store,
+        )  # fmt: skip
         return {
+            "files": files.files, "undo": files.undo,
             "config": config.handle, "secret": secret.handle, "stop": stopping.handle,
             "audit": self.audit_command.handle, "approvals": approving.approvals,
             "approve": approving.approve, "deny": approving.deny, "grants": approving.grants,

@@ -131,7 +131,11 @@ class Commits:
         return None
 
     def _wanted(self, change: Change) -> Wanted:
-        """One change as an effect, with a diff that its action is bound to."""
+        """One change as an effect, with a diff that its action is bound to.
+
+        The content of an overwrite counts by its digest, which nobody's words hold: that a file was
+        named is no order to replace it.
+        """
         display = readable(change, self._before(change), self._after(change))
         verb = {"new": "add", "changed": "overwrite", "deleted": "delete"}[change.kind]
         arguments: dict[str, Json] = {
@@ -147,7 +151,8 @@ class Commits:
         effect = Effect(
             kind=EffectKind.FILES, resource="files", verb=verb, digest=action.digest,
             tier=Tier.DESTRUCTIVE if verb == "delete" else Tier.CHANGE,
-            targets=(change.path,), is_new=change.kind == "new",
+            targets=(change.path,), content=(after,) if verb == "overwrite" else (),
+            is_new=change.kind == "new",
         )  # fmt: skip
         return Wanted(effect=effect, ask=Ask(action=action, display=display))
 

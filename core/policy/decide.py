@@ -7,9 +7,9 @@
     5  a budget would break                      deny
     6  the owner approved exactly this           allow
     7  it is in the approved plan                allow
-    8  the owner's permissions lack it           ask for access, but for reading
+    8  a secret that it may not use yet          ask
+    9  the owner's permissions lack it           ask for access, but for reading
                                                  from a host in the owner's words
-    9  a secret that it may not use yet          ask
    10  it reads                                  allow
    11  it destroys, sends, spends                ask, always
    12  a request that a grant names              allow
@@ -77,11 +77,11 @@ def _refusal(effect: Effect, context: Context) -> Verdict | None:
 
 def _by_tier(effect: Effect, context: Context) -> Verdict:
     """Rules 8 to 17."""
-    if not context.owner.grants(effect):
-        return _unless_named(effect, context)
     for name in effect.secrets:
         if secret_scope(name, effect.resource) not in context.scopes:
             return _ask(Reason.FIRST_SECRET, name)
+    if not context.owner.grants(effect):
+        return _unless_named(effect, context)
     if effect.tier is Tier.READ:
         return _allow(Reason.READ)
     if effect.tier is Tier.DESTRUCTIVE or effect.is_production:

@@ -28,7 +28,9 @@ async def test_a_message_becomes_a_task_that_really_runs_python(world: World) ->
             return worker_that_runs(
                 "python3 -c 'print(6*7)' > answer.txt; cat answer.txt; echo $USER$(id -u)"
             )
-        return call("finish", result=f"It is **{results[0].splitlines()[2]}**.", files=["answer.txt"])
+        return call(
+            "finish", result=f"It is **{results[0].splitlines()[2]}**.", files=["answer.txt"]
+        )
 
     world.model.script = script
     await world.start()
