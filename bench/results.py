@@ -13,11 +13,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "bench" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
+SECURITY = ROOT / "docs" / "security.md"
+BEGIN, END = "<!-- figures: written by make security -->\n", "<!-- end of figures -->"
 
 HEAD = """# Benchmarks
 
-Made by `make bench` and `make chaos` from the files in `bench/results/`; do not edit by hand.
-Machines are noisy: ratios are taken within one run, against a bare python-telegram-bot + openai
+Made by `make bench`, `make chaos` and `make security` from the files in `bench/results/`; do not
+edit by hand. Machines are noisy: ratios are taken within one run, against a bare python-telegram-bot + openai
 loop that answers each message with one model call. The model is a stand-in that answers at once, or
 after 300 ms where the name says so.
 """
@@ -76,3 +78,24 @@ def write_page() -> None:
             parts.append(f"| `{key}` | {value} | {figure['unit']} | {figure['meaning']} |")
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text("\n".join(parts) + "\n", encoding="utf-8")
+    write_security(read_all())
+
+
+def read_all() -> list[dict[str, Any]]:
+    """All result files, by name."""
+    return [json.loads(p.read_text(encoding="utf-8")) for p in sorted(FOLDER.glob("*.json"))]
+
+
+def write_security(bodies: list[dict[str, Any]]) -> None:
+    """The table of docs/security.md from the results of its suites."""
+    text = SECURITY.read_text(encoding="utf-8")
+    rows = [
+        f"| {figure['meaning']} | {figure['value']} {figure['unit']} | `{key}` |"
+        for body in bodies
+        if body["name"].startswith("security-")
+        for key, figure in body["figures"].items()
+    ]
+    table = "\n".join(["| what | seen | figure |", "|---|---|---|", *rows])
+    head, _, rest = text.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    SECURITY.write_text(f"{head}{BEGIN}{table}\n{END}{tail}", encoding="utf-8")

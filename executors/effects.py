@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from core.approvals import Ask, State
@@ -154,6 +155,7 @@ class Effects:
             calls=self._config.whole("policy.calls"),
             bytes_out=self._config.whole("policy.sent_mb") * 1024 * 1024,
             fan_out=self._config.whole("policy.hosts_reached"),
+            cost=Decimal(str(self._config.number("policy.task_usd"))),
             cards=self._config.whole("policy.cards"),
         )
 

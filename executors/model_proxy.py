@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import time
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from core.errors import Retryable, UserFacing
@@ -46,6 +47,7 @@ class ModelProxy:
         listed = routes(await self._config.current(), "executor")
         if not listed:
             raise NO_MODEL
+        await self._check_budget(no)
         failure: Failure | None = None
         for pause_s in (*PAUSES_S, 0.0):
             for route in self._breaker.usable(listed, now=time.monotonic()):
@@ -58,6 +60,15 @@ class ModelProxy:
                 break
             await asyncio.sleep(pause_s)
         raise UserFacing(failure.text if failure else "No model answered.")
+
+    async def _check_budget(self, no: TaskNo) -> None:
+        """A task that has spent its money asks no model any more."""
+        limit = Decimal(str((await self._config.current()).number("policy.task_usd")))
+        if await self._tasks.cost(no) >= limit:
+            raise UserFacing(
+                f"This task has spent the ${limit:.2f} that a task may spend on models.",
+                "Raise it: /config policy.task_usd 20",
+            )
 
     async def _try(
         self, route: Route, no: TaskNo, wanted: AskModel

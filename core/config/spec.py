@@ -79,6 +79,10 @@ _ALL = (
          help="How much a task may send, in MB"),
     Spec(name="policy.hosts_reached", kind="whole", default=20, low=1, high=10_000,
          help="How many different hosts and other destinations a task may reach"),
+    Spec(name="policy.task_usd", kind="number", default=5.0, low=0.01, high=10_000,
+         help="US dollars that a task may spend on models"),
+    Spec(name="policy.production", kind="hosts", default="",
+         help="Hosts where every change needs a typed confirmation, separated by commas"),
     Spec(name="policy.cards", kind="whole", default=10, low=1, high=100,
          help="How often a task may ask for your approval"),
     Spec(name="policy.approval_min", kind="whole", default=15, low=1, high=1440,
@@ -167,6 +171,8 @@ def _address(spec: Spec, text: str) -> str:
 
 
 def _listed(spec: Spec, text: str, pattern: re.Pattern[str], what: str) -> str:
+    if not text and not spec.default:
+        return ""
     parts = [part.strip().lower() for part in text.split(",")]
     if len(parts) > 100 or not all(pattern.fullmatch(part) for part in parts):
         raise UserFacing(f"{spec.name} must be {what}.")

@@ -170,6 +170,9 @@ update tasks set card_shown = $2 where no = $1
 insert into usage (role, model, purpose, task_no, turn_id, prompt_tokens, completion_tokens, cost_usd, outcome)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 
+-- name: cost
+select coalesce(sum(cost_usd), 0) from usage where task_no = $1
+
 -- name: report_host
 insert into hosts (host, status, detail) values ($1, $2, $3)
 on conflict (host) do update set status = excluded.status, detail = excluded.detail, seen_at = clock_timestamp()

@@ -18,6 +18,7 @@ from core.tasks.types import TaskNo
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from decimal import Decimal
     from typing import Literal
 
     from core.db import Database, Session
@@ -223,6 +224,11 @@ class TaskStore:
         await self._db.execute(SQL["report_host"], host, status, storable(detail)[:500])
 
     # --- both ---
+
+    async def cost(self, no: TaskNo) -> Decimal:
+        """US dollars that a task's model calls have cost so far."""
+        found: Decimal = await self._db.fetchval(SQL["cost"], no)
+        return found
 
     async def record_usage(
         self, usage: Usage, *, role: Role, model: str, purpose: str, outcome: str,

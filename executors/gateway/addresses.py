@@ -133,4 +133,4 @@ def _read_pin(name: str, text: str) -> tuple[Host, Address]:
         literal = str(ipaddress.ip_address(ip.removeprefix("[").removesuffix("]")))
         return parse_host(name), Address(literal, parse_port(port) if port else 0)
     except (ValueError, BadHost) as error:
-        raise ConfigError("egress_pins", f"{name}: write host to ip or ip:port") from error
+        raise ConfigError("GATEWAY_PINS", f"{name}: write host to ip or ip:port") from error

@@ -78,13 +78,13 @@ def _load_key(file: Path) -> EllipticCurvePrivateKey:
         with contextlib.suppress(FileExistsError):
             _write_whole(file, _key_pem(_new_key()), mode=0o600, is_new=True)
     if file.stat().st_mode & 0o077:
-        raise ConfigError("egress_authority", f"{file} may be read by others; chmod 600 it")
+        raise ConfigError("AGENTAI_HOME", f"{file} may be read by others; chmod 600 it")
     try:
         key = serialization.load_pem_private_key(file.read_bytes(), password=None)
     except ValueError as error:
-        raise ConfigError("egress_authority", f"{file} is no private key") from error
+        raise ConfigError("AGENTAI_HOME", f"{file} is no private key") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ConfigError("egress_authority", f"{file} is not an EC key")
+        raise ConfigError("AGENTAI_HOME", f"{file} is not an EC key")
     return key
 
 
