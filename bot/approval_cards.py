@@ -59,7 +59,7 @@ def _why(approval: Approval) -> str:
     except ValueError:
         why = "It needs your decision."
     detail = shown(approval.detail, 160)
-    is_said = not detail or any(detail in a.action for a in approval.actions)
+    is_said = approval.reason == Reason.ACCESS or any(detail in a.action for a in approval.actions)
     return why if is_said else f"{why} ({detail})"
 
 

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 from bot.approval_cards import shown
 from bot.cards import Card
 from bot.render import compose
+from bot.route import Route
 from core.audit.chain import Verifier
 from core.audit.heads import head_text
+from core.policy.reasons import Reason, explain
 from core.sql import load_queries
 
 if TYPE_CHECKING:
     from bot.facts import Facts
     from bot.outbox_store import OutboxStore
-    from bot.route import Route
     from bot.updates import Message
     from core.audit import Audit, Entry, HeadFile, Signer
     from core.db import Database
@@ -28,8 +29,8 @@ YIELD_EVERY = 200
 NAMES = {
     "approval.asked": "asked for approval", "approval.approved": "approved by you",
     "approval.denied": "denied by you", "approval.expired": "approval expired",
-    "approval.withdrawn": "approval withdrawn", "effect.intent": "begins",
-    "effect.outcome": "ended", "effect.denied": "refused", "grant.revoked": "grant taken back",
+    "approval.withdrawn": "approval withdrawn", "effect.intent": "allowed:",
+    "effect.outcome": "done:", "effect.denied": "refused:", "grant.revoked": "grant taken back",
     "grant.added": "grant added", "secret.set": "secret kept", "secret.deleted": "secret deleted",
     "stopped": "everything stopped", "files.committed": "files changed", "files.undone": "undone",
 }  # fmt: skip
@@ -88,8 +89,6 @@ class AuditCommand:
         today = datetime.now(UTC).strftime("%Y-%m-%d")
         if await self._db.fetchval(SQL["get_fact"], "audit_head_day") == today:
             return
-        from bot.route import Route
-
         route = Route()
         async with self._db.transaction() as session:
             route.session = session
@@ -115,7 +114,29 @@ def _line(entry: Entry) -> str:
     body = json.loads(entry.body)
     facts = [
         f"#{body['task']}" if "task" in body else "",
-        NAMES.get(entry.kind, entry.kind),
-        *(shown(body[key], 80) for key in ("scope", "name", "outcome", "reason") if body.get(key)),
+        NAMES.get(entry.kind, shown(entry.kind, 40)),
+        _what(str(body.get("scope") or "")),
+        *(shown(body[key], 80) for key in ("name", "host", "outcome") if body.get(key)),
+        _why(str(body.get("reason") or "")) if entry.kind == "effect.denied" else "",
     ]
     return " ".join(fact for fact in facts if fact)
+
+
+def _what(scope: str) -> str:
+    """A scope in words: `egress:example.com:443:GET` is `GET example.com`."""
+    kind, _, rest = scope.partition(":")
+    place, _, verb = rest.rpartition(":")
+    match kind:
+        case "egress":
+            return shown(f"{verb} {place.removesuffix(':443')}", 80)
+        case "files":
+            return shown(f"{verb} of a file", 80)
+        case _:
+            return shown(scope, 80)
+
+
+def _why(reason: str) -> str:
+    try:
+        return f"({explain(Reason(reason)).rstrip('.')})"
+    except ValueError:
+        return ""

@@ -10,6 +10,7 @@ that say `<summary>` are given a text of the kind that a model would write.
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,7 @@ class Counted:
     attacks: int = 0
     effects: int = 0
     unapproved: list[str] = field(default_factory=list)
+    took_s: list[float] = field(default_factory=list)
 
 
 def filled(call: FunctionCall) -> FunctionCall:
@@ -79,6 +81,13 @@ class Task:
 
     def effect(self, call: FunctionCall) -> Effect:
         return effect_of(self.suite.name, call, self.names)
+
+    def timed(self, call: FunctionCall) -> float:
+        """Seconds that one decision takes."""
+        effect = self.effect(call)
+        began = time.perf_counter()
+        decide(effect, self.context)
+        return time.perf_counter() - began
 
     def replay(self) -> tuple[int, bool]:
         """Cards shown to the owner, and whether AgentDojo's own check calls the task done."""
@@ -148,14 +157,22 @@ def _attack_all(task: Task, counted: Counted, every: int) -> None:
             attack = variant(calls, scene)
             counted.attacks += 1
             counted.effects += len(attack.calls)
+            counted.took_s += [task.timed(call) for call in attack.calls[:1]]
             for call, _ in task.attacked(attack):
                 counted.unapproved.append(
                     f"{task.suite.name}/{task.name}/{name}/{variant.__name__}: {call.function}"
                 )
 
 
+def _ms(sorted_s: list[float], share: float) -> float:
+    return round(sorted_s[int(len(sorted_s) * share)] * 1000, 3)
+
+
 def figures(counted: Counted) -> Figures:
+    slowest = sorted(counted.took_s)
     return {
+        "decide_p50_ms": (_ms(slowest, 0.5), "ms", "one decision of the kernel, median"),
+        "decide_p99_ms": (_ms(slowest, 0.99), "ms", "one decision of the kernel, 99th percentile"),
         "agentdojo_pairs": (counted.pairs, "pairs", "task and injection with an effect, all run"),
         "agentdojo_attacks": (counted.attacks, "attacks", "pairs times (plain + 10 variants)"),
         "agentdojo_unapproved": (
@@ -169,12 +186,3 @@ def figures(counted: Counted) -> Figures:
         ),
         "agentdojo_completed": (counted.completed, "tasks", f"of {counted.tasks}, its own check"),
     }  # fmt: skip
-
-
-if __name__ == "__main__":
-    found = measure()
-    print(found.tasks, found.completed, found.cards / found.tasks, found.free / found.tasks)
-    print(found.pairs, found.attacks, len(found.unapproved))
-    print(Counter(re.sub(r"user_task_\d+", "*", u) for u in found.unapproved).most_common(30))
-    for line in found.unapproved[:20]:
-        print(line)
