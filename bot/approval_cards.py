@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
@@ -39,28 +40,37 @@ SCOPES = {"once": "Allowed, once.", "task": "Allowed for this task.", "always": 
 Part = str | tuple[str, str]
 
 
+CUT = re.compile(r"… \(\d+ characters in all, sha256 [0-9a-f]{12}…\)")
+
+
 def approval_card(approval: Approval) -> Card:
     """The card as it should look now; buttons only while it waits."""
-    parts: list[Part] = [("bold", f"#{approval.task_no} asks for your approval"), "\n"]
-    for action in approval.actions[:SHOWN_ACTIONS]:
-        parts += ["\n", *describe(action)]
-    if (more := len(approval.actions) - SHOWN_ACTIONS) > 0:
-        parts.append(f"\n… and {more} more; the file holds all of them.")
-    parts.append(f"\n\n{_why(approval)}")
+    parts = _body(approval)
     if approval.state is State.PENDING:
         return Card(piece=compose(*_fitted(parts), f"\n\n{_how(approval)}"), keys=_keys(approval))
     ending = SCOPES[str(approval.scope)] if approval.scope else ENDINGS[approval.state]
     return Card(piece=compose(*_fitted(parts), "\n\n", ("bold", ending)))
 
 
-def _why(approval: Approval) -> str:
+def _body(approval: Approval) -> list[Part]:
+    """What it is about and why, however long."""
+    parts: list[Part] = [("bold", f"#{approval.task_no} asks for your approval"), "\n"]
+    for action in approval.actions[:SHOWN_ACTIONS]:
+        parts += ["\n", *describe(action)]
+    if (more := len(approval.actions) - SHOWN_ACTIONS) > 0:
+        parts.append(f"\n… and {more} more; the file holds all of them.")
+    return [*parts, "\n\n", *_why(approval)]
+
+
+def _why(approval: Approval) -> list[Part]:
+    """The kernel's reason; what it quotes may be anybody's words, so it stands apart from ours."""
     try:
         why = explain(Reason(approval.reason))
     except ValueError:
         why = "It needs your decision."
     detail = shown(approval.detail, 160)
     is_said = approval.reason == Reason.ACCESS or any(detail in a.action for a in approval.actions)
-    return why if is_said else f"{why} ({detail})"
+    return [why] if is_said else [why, " ", ("code", detail)]
 
 
 def _how(approval: Approval) -> str:
@@ -166,8 +176,11 @@ def _fitted(parts: list[Part]) -> list[Part]:
 
 def whole(approval: Approval) -> FilePayload | None:
     """Everything as a file, when something on the card is cut; else None."""
-    is_cut = len(approval.actions) > SHOWN_ACTIONS or any(
-        len(a.display) > DISPLAY_CAP or len(a.action) > 3 * VALUE_CAP for a in approval.actions
+    parts = _body(approval)
+    is_cut = (
+        len(approval.actions) > SHOWN_ACTIONS
+        or _fitted(parts) != parts
+        or any(CUT.search(part if isinstance(part, str) else part[1]) for part in parts)
     )
     if not is_cut:
         return None

@@ -2,18 +2,21 @@
 
 A file is fetched once. Until then the message it came with waits (a minute at most), so that a task
 gets the file and not its promise. Telegram gives bots files of up to 20 MB; a bigger one is refused
-with a clear sentence.
+with a clear sentence. An archive is checked once it is here, and deleted if it is refused.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bot.archives import check_archive, is_archive
 from bot.route import Route
 from bot.telegram_api import Refused
 from bot.texts import FILE_TOO_BIG
+from core.errors import UserFacing
 from core.sql import load_queries
 from core.wake import Wake
 
@@ -106,23 +109,31 @@ class Fetcher:
             raise
 
     async def _fetch(self, number: int, chat_id: int, file_id: str, name: str) -> None:
+        """Fetches and checks one file; a cancelled check ends by itself and leaves nothing."""
         target = self._folder / str(number) / name
         try:
             size = await self._api.download(file_id, target)
+            if is_archive(name):
+                await asyncio.to_thread(check_archive, target)
         except Refused as error:
-            await self._failed(number, chat_id, name, str(error))
+            await self._failed(number, chat_id, _not_fetched(name, str(error)))
+        except UserFacing as error:
+            await asyncio.to_thread(target.unlink, missing_ok=True)
+            await self._failed(number, chat_id, error.text)
         else:
             await self._db.execute(SQL["file_fetched"], number, str(target), size)
         self._wake_lane(chat_id)
 
-    async def _failed(self, number: int, chat_id: int, name: str, reason: str) -> None:
-
-        text = f"I could not fetch {name}: {reason}"
-        if "too big" in reason.lower():
-            text = f"{name} is too big. Bots can receive files of up to 20 MB."
+    async def _failed(self, number: int, chat_id: int, text: str) -> None:
         route = Route()
         async with self._db.transaction() as session:
             route.session = session
             await session.execute(SQL["file_failed"], number, text)
             await route.say(self._store, chat_id, text)
         self._wake_outbox()
+
+
+def _not_fetched(name: str, reason: str) -> str:
+    if "too big" in reason.lower():
+        return f"{name} is too big. Bots can receive files of up to 20 MB."
+    return f"I could not fetch {name}: {reason}"

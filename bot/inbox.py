@@ -13,11 +13,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bot.secret_command import SEALED_AS
 from bot.telegram_api import POLL_S, BadToken, OtherPoller
-from bot.updates import update_ids
+from bot.updates import split_command, update_ids
 from core.errors import ConfigError, Retryable
 from core.sql import load_queries
 
@@ -120,33 +120,44 @@ class Poller:
 def concealer(
     seal: Callable[[str, str], str], secret_names: frozenset[str]
 ) -> Callable[[str], str]:
-    """Gives a function that seals the value of `/config <secret> VALUE` in an update.
+    """Gives a function that seals what must not stand readable in the inbox.
 
-    Of `/secret set NAME …` everything behind the name is sealed.
-
-    So a key that the owner sends in the chat is never written to Postgres as it is.
+    That is the value of `/config <secret> VALUE`, and everything behind `/secret`: whoever mistypes
+    the command may have put the value anywhere. Captions and quoted messages count, too.
     """
 
+    def concealed(text: str) -> str:
+        name, rest = split_command(text.strip()) or ("", "")
+        words = rest.split(maxsplit=1)
+        if name == "secret" and rest:
+            return f"/secret {seal(rest, SEALED_AS)}"
+        if name == "config" and len(words) == 2 and words[0] in secret_names:
+            return f"/config {words[0]} {seal(words[1], words[0])}"
+        return text
+
     def conceal(payload: str) -> str:
-        if "/config" not in payload and "/secret" not in payload:
+        folded = payload.lower()
+        if "/config" not in folded and "/secret" not in folded:
             return payload
         update = json.loads(payload)
-        for kind in ("message", "edited_message"):
-            message = update.get(kind)
-            text = message.get("text") if isinstance(message, dict) else None
-            words = text.split(maxsplit=2) if isinstance(text, str) else []
-            if len(words) == 3 and words[0].startswith("/config") and words[1] in secret_names:
-                message["text"] = f"/config {words[1]} {seal(words[2], words[1])}"
-                message.pop("entities", None)
-            elif isinstance(message, dict) and words[:1] and words[0].startswith("/secret"):
-                _conceal_secret(message, str(text), seal)
+        _conceal_all(update, concealed)
         return json.dumps(update)
 
     return conceal
 
 
-def _conceal_secret(message: dict[str, Any], text: str, seal: Callable[[str, str], str]) -> None:
-    head, *rest = text.split(maxsplit=3)
-    if len(rest) == 3:
-        message["text"] = " ".join((head, *rest[:2], seal(rest[2], SEALED_AS)))
-        message.pop("entities", None)
+def _conceal_all(node: object, concealed: Callable[[str], str]) -> None:
+    """Changes every text and caption in an update, however deep."""
+    if isinstance(node, list):
+        for item in node:
+            _conceal_all(item, concealed)
+    if not isinstance(node, dict):
+        return
+    for kind in ("text", "caption"):
+        text = node.get(kind)
+        if isinstance(text, str) and (better := concealed(text)) != text:
+            node[kind] = better
+            node.pop("entities", None)
+            node.pop("caption_entities", None)
+    for item in node.values():
+        _conceal_all(item, concealed)

@@ -6,7 +6,9 @@
     /secret delete NAME
 
 Threat: the value stays readable in the chat, the inbox or a log. The inbox holds it sealed (see
-`bot.inbox`), the message is deleted at once, and the answer says that Telegram has seen it.
+`bot.inbox`), the message is deleted at once, and the answer says that Telegram has seen it. Whoever
+mistypes the command may put the value where the name or the host belongs: what is not surely
+harmless is deleted, and no answer repeats it.
 """
 
 from __future__ import annotations
@@ -14,12 +16,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from bot.approval_cards import shown
 from core.errors import AgentAIError, ConfigError, UserFacing
 from core.seal import PREFIX
 from core.vault import parse_name
+from core.vault.names import PLAIN, parse_use
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bot.outbox_store import OutboxStore
     from bot.route import Route
     from bot.secret_form import SecretForm
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 SEALED_AS = "secret"
+HEADER = "authorization"
 USAGE = (
     "Say: /secret set NAME HOST, for example /secret set GITHUB_TOKEN api.github.com\n"
     "/secret lists them, /secret delete NAME removes one."
@@ -53,12 +58,14 @@ class SecretCommand:
 
     async def handle(self, route: Route, message: Message, rest: str) -> None:
         """Answers in plain text; `UserFacing`, never with a value, says what was wrong."""
-        action, *words = rest.split(maxsplit=2) or ["list"]
+        action, *words = self._opened(rest).split(maxsplit=3) or ["list"]
+        if not _is_harmless(action, words):
+            route.later.append(lambda: self._remove(message))
         match action, words:
             case "list", []:
                 text = await self._list()
-            case "set", [name, what]:
-                text = await self._set(route, message, name, what)
+            case "set", [name, host, *value]:
+                text = await self._set(route, name, host, "".join(value))
             case "delete", [name]:
                 text = await self._delete(route, name)
             case _:
@@ -73,26 +80,25 @@ class SecretCommand:
             f"{info.name} · for {info.host} · version {info.version}" for info in listed
         )
 
-    async def _set(self, route: Route, message: Message, name: str, what: str) -> str:
+    async def _set(self, route: Route, name: str, host: str, value: str) -> str:
         parse_name(name)
-        host, _, value = self._opened(what).strip().partition(" ")
+        host = parse_use(host, HEADER, PLAIN).host
         if value.strip():
-            route.later.append(lambda: self._remove(message))
             return await self._keep(route, name, host, value.strip())
         url = await self._form.offer(name, host)
         return (
             f"Two ways that keep the value of {name} out of Telegram:\n\n"
             f"On the machine that runs me, open within 10 minutes:\n{url}\n\n"
-            f"Or in its terminal:\nagentai secret set {name} --host {shown(host)}"
+            f"Or in its terminal:\nagentai secret set {name} --host {host}"
         )
 
-    def _opened(self, what: str) -> str:
-        if not what.startswith(PREFIX):
-            return what
+    def _opened(self, rest: str) -> str:
+        if not rest.startswith(PREFIX):
+            return rest
         try:
-            return self._seal.open(what, name=SEALED_AS)
+            return self._seal.open(rest, name=SEALED_AS)
         except ConfigError:
-            raise UserFacing("I cannot read the value. Please send it again.") from None
+            raise UserFacing("I cannot read that. Please send it again.") from None
 
     async def _keep(self, route: Route, name: str, host: str, value: str) -> str:
         version = await self._vault.set(route.session, name, value, host=host)
@@ -115,3 +121,18 @@ class SecretCommand:
             )
         except AgentAIError as error:
             log.warning("a message with a secret could not be deleted: %s", error)
+
+
+def _is_harmless(action: str, words: Sequence[str]) -> bool:
+    """Whether the command surely holds no value, also not one in a wrong place."""
+    try:
+        match action, words:
+            case "list", []:
+                return True
+            case "delete", [name]:
+                return bool(parse_name(name))
+            case "set", [name, host]:
+                return bool(parse_name(name) and parse_use(host, HEADER, PLAIN))
+    except UserFacing:
+        return False
+    return False

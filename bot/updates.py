@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.db import storable
 from core.errors import AgentAIError
 
+NAME_BYTES = 100
 Id = Annotated[int, Field(gt=-(2**53), lt=2**53)]
 
 
@@ -208,13 +209,20 @@ def _file(message: _Message) -> SentFile | None:
 
 
 def safe_name(name: str) -> str:
-    """A file name without folders, control characters or leading dots; at most 100 characters."""
+    """A file name without folders, control characters or leading dots; at most 100 UTF-8 bytes.
+
+    File systems count bytes, and our own endings come on top.
+    """
     kept = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in name)
     kept = kept.strip().lstrip(".") or "file"
     stem, dot, ending = kept.rpartition(".")
-    if len(kept) <= 100 or not dot or len(ending) > 10:
-        return kept[:100]
-    return f"{stem[: 99 - len(ending)]}.{ending}"
+    if not dot or not stem or len(ending.encode()) > 10:
+        return _cut(kept, NAME_BYTES)
+    return f"{_cut(stem, NAME_BYTES - 1 - len(ending.encode()))}.{ending}"
+
+
+def _cut(text: str, size: int) -> str:
+    return text.encode("utf-8", "replace")[:size].decode("utf-8", "ignore")
 
 
 def split_command(text: str) -> tuple[str, str] | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FILE_CAP = 45 * 1024 * 1024
 FILES_CAP = 10
-NAME_CAP = 100
+NAME_CAP = 150  # bytes: file systems count those
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -89,7 +89,8 @@ def open_inside(work: Path, name: str) -> int:
 def safe_name(name: str) -> str:
     """A file name that is safe to show and to store."""
     kept = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in name)
-    return kept.strip().lstrip(".")[-NAME_CAP:] or "file"
+    ending = kept.strip().lstrip(".").encode("utf-8", "replace")[-NAME_CAP:]
+    return ending.decode("utf-8", "ignore") or "file"
 
 
 def used_bytes(folder: Path, *, stop_at: int) -> int:

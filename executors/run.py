@@ -87,7 +87,7 @@ class Run:
         self._inputs_changed = asyncio.Event()
         self._last_input = 0
         self._worked_s = 0.0
-        self._is_waiting = False
+        self._waits = 0  # for an answer, for an approval
         self.began = asyncio.Event()
         self._outlet = Outlet(parts.outlet, task, config, self._wait_for_owner)
 
@@ -141,8 +141,15 @@ class Run:
 
         A result is written down before its container goes, so that a `kill -9` in between loses
         nothing; only a cancelled container is killed first. Cancelling this coroutine leaves task
-        and container as they are, for the next host process to adopt.
+        and container as they are, for the next host process to adopt; its way out is cut.
         """
+        try:
+            await self._finish()
+        except asyncio.CancelledError:
+            await self._outlet.cut()  # a request that waits for the owner would outlive us
+            raise
+
+    async def _finish(self) -> None:
         try:
             outcome = await self._until_the_end()
         except Stale:
@@ -256,14 +263,14 @@ class Run:
     async def _wait_for_owner(self, is_waiting: bool) -> None:
         """The task begins or ends to wait for an approval; that time does not count as work."""
         no, fence, tasks = self.task.no, self.task.fence, self._p.tasks
-        self._is_waiting = is_waiting
-        write = tasks.await_approval if is_waiting else tasks.resume_running
+        self._waits += 1 if is_waiting else -1
+        write = tasks.await_approval if is_waiting else tasks.approval_over
         await insist(lambda: write(no, fence))
         await self._tell()
 
     async def _ask(self, step: int, question: str) -> str:
         no, fence, tasks = self.task.no, self.task.fence, self._p.tasks
-        self._is_waiting = True
+        self._waits += 1
         try:
             while True:
                 inputs = await insist(lambda: tasks.inputs(no, after=0))
@@ -279,7 +286,7 @@ class Run:
                 self._inputs_changed.clear()
                 await self._inputs_changed.wait()
         finally:
-            self._is_waiting = False
+            self._waits -= 1
 
     @staticmethod
     async def _owned(write: Awaitable[bool]) -> None:
@@ -291,7 +298,7 @@ class Run:
     async def _pass_inputs(self) -> None:
         while True:
             await self._inputs_changed.wait()
-            if not self._is_waiting:
+            if not self._waits:
                 self._inputs_changed.clear()
             for item in await insist(
                 lambda: self._p.tasks.inputs(self.task.no, after=self._last_input)
@@ -312,7 +319,7 @@ class Run:
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
             now = time.monotonic()
-            self._worked_s += 0.0 if self._is_waiting else now - last
+            self._worked_s += 0.0 if self._waits else now - last
             last = now
             if self._worked_s > limit_s + GRACE_S:
                 return _stopped(f"it ran longer than {limit_s // 60} minutes")

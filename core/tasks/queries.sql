@@ -76,6 +76,12 @@ update tasks set state = 'waiting', waits_for = 'approval'
 where no = $1 and fence = $2 and state in ('running', 'waiting') and question is null
 returning no
 
+-- name: approval_over
+update tasks set state = case when question is null then 'running' else 'waiting' end,
+    waits_for = case when question is null then null else 'input' end
+where no = $1 and fence = $2 and state in ('running', 'waiting')
+returning no
+
 -- name: seen
 select t.labels, t.calls, t.bytes_out, t.reached,
        coalesce(extract(epoch from clock_timestamp() - t.started_at), 0)::float8 as seconds,

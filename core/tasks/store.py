@@ -197,6 +197,10 @@ class TaskStore:
         """The task waits for the owner's decision on an effect."""
         return await self._owned("await_approval", no, fence)
 
+    async def approval_over(self, no: TaskNo, fence: int) -> bool:
+        """The decision has come, or is not waited for any more; an open question still is."""
+        return await self._owned("approval_over", no, fence)
+
     async def inputs(self, no: TaskNo, *, after: int) -> list[TaskInput]:
         """What the owner said to the task since the input with id `after`."""
         return [as_input(row) for row in await self._db.fetch(SQL["inputs"], no, after)]

@@ -127,11 +127,16 @@ def test_any_payload_is_read_or_refused_clearly(payload: str) -> None:
 @given(st.text())
 def test_no_file_name_can_leave_its_folder(name: str) -> None:
     safe = safe_name(name)
-    assert 0 < len(safe) <= 100
+    assert 0 < len(safe.encode()) <= 100
     assert "/" not in safe
     assert "\\" not in safe
     assert safe not in {".", ".."}
     assert safe.isprintable()
+
+
+def test_a_long_name_keeps_its_ending_and_fits_a_file_system() -> None:
+    assert safe_name("\u6587" * 120 + ".zip") == "\u6587" * 32 + ".zip"
+    assert safe_name("x" * 300) == "x" * 100
 
 
 @pytest.mark.parametrize(
