@@ -90,7 +90,7 @@ def safe_name(name: str) -> str:
     """A file name that is safe to show and to store."""
     kept = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in name)
     ending = kept.strip().lstrip(".").encode("utf-8", "replace")[-NAME_CAP:]
-    return ending.decode("utf-8", "ignore") or "file"
+    return ending.decode("utf-8", "ignore").lstrip(". ") or "file"
 
 
 def used_bytes(folder: Path, *, stop_at: int) -> int:
