@@ -19,19 +19,25 @@ from executors.docker_launcher import kill_all
 
 def main() -> int:
     """Runs the command; prints what was stopped."""
-    instance, count = asyncio.run(_stop())
-    killed = kill_all(instance)
+    count, killed = asyncio.run(_stop())
     print(f"stopped {count} tasks, killed {killed} containers")
     return 0
 
 
-async def _stop() -> tuple[str, int]:
+async def _stop() -> tuple[int, int]:
     database = await Database.connect(load_settings().need_database(), size=2, patience_s=5)
     try:
-        audit = Audit(database)
-        async with database.transaction() as session:
-            approvals = Approvals(database, audit)
-            count = await stop_all(session, approvals, audit, by="operator")
-        return await instance_id(database), count
+        instance = await instance_id(database)
+        try:
+            count = await _write(database)
+        finally:  # whatever Postgres says
+            killed = await asyncio.to_thread(kill_all, instance)
+        return count, killed
     finally:
         await database.close()
+
+
+async def _write(database: Database) -> int:
+    audit = Audit(database)
+    async with database.transaction() as session:
+        return await stop_all(session, Approvals(database, audit), audit, by="operator")

@@ -186,7 +186,9 @@ def kill_all(instance: str) -> int:
 
     try:
         client = docker.from_env(timeout=int(CALL_WITHIN_S))
-        found = client.containers.list(filters={"label": f"agentai.instance={instance}"})
+        found = client.containers.list(  # sparse: one that goes away meanwhile is no error
+            filters={"label": f"agentai.instance={instance}"}, sparse=True
+        )
     except DockerException as error:
         raise NO_ENGINE from error
     with ThreadPoolExecutor(max_workers=8) as threads:

@@ -31,6 +31,7 @@ from core.policy import (
     decide,
     explain,
 )
+from core.policy.reasons import Reason
 from core.spawn import insist
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Effects:
         self._on_wait = on_wait
         self._waiting = 0
         self._news = asyncio.Event()
+        self._asking = asyncio.Lock()
         self._secrets: tuple[SecretRule, ...] = ()
         self._kept: tuple[float, Context] | None = None
         self._calls = 0
@@ -191,14 +193,17 @@ class Effects:
         may_remember = all(one.ask.remember for one in wanted) and not any(
             one.effect.is_production for one in wanted
         )
-        approval = await insist(
-            lambda: self._p.approvals.request(
-                self.task.no, [one.ask for one in wanted], reason=verdict.code,
-                detail=verdict.detail, may_remember=may_remember,
-                expires_s=self._config.whole("policy.approval_min") * 60,
-                is_production=any(one.effect.is_production for one in wanted),
-            )
-        )  # fmt: skip
+        async with self._asking:  # what asks at the same moment is counted, too
+            if await insist(lambda: self._p.approvals.cards(self.task.no)) >= self._budget().cards:
+                raise Denied(Reason.CARDS, explain(Reason.CARDS))
+            approval = await insist(
+                lambda: self._p.approvals.request(
+                    self.task.no, [one.ask for one in wanted], reason=verdict.code,
+                    detail=verdict.detail, may_remember=may_remember,
+                    expires_s=self._config.whole("policy.approval_min") * 60,
+                    is_production=any(one.effect.is_production for one in wanted),
+                )
+            )  # fmt: skip
         await self._wait_for(approval, wait_s)
 
     async def _wait_for(self, approval: Approval, wait_s: float | None) -> None:

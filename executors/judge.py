@@ -2,11 +2,14 @@
 
 Threat: see `executors.gateway`, which makes sure that what is judged here is what leaves. A tunnel
 is spliced only when everything on the host was granted and no secret is for it; otherwise every
-request is looked at. The answer to a request is tainted before its first byte comes back.
+request is looked at. The answer to a request is tainted before its first byte comes back. A server
+may show today what it was sent yesterday, so its answers are scrubbed of every secret that is for
+it, used now or not.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -28,15 +31,16 @@ from core.policy.reasons import Reason
 from core.policy.words import has_host
 from executors.effects import Wanted
 from executors.gateway.ports import Forward, Inspect, Refused, Splice
-from executors.placeholders import misplaced, swapped, used_in
+from executors.overrides import is_git_fetch, is_overridden
+from executors.placeholders import forms_of, misplaced, sent_forms, swapped, used_in
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from core.approvals import Ticket
     from core.policy import Context
     from core.policy.action import Json
-    from core.vault import Vault
+    from core.vault import Secret, Vault
     from executors.effects import Effects
     from executors.gateway.hosts import Host
     from executors.gateway.ports import Asked, Headers
@@ -44,11 +48,16 @@ if TYPE_CHECKING:
 
 READS = ("GET", "HEAD", "OPTIONS")
 HOLD_S = 45.0
-GIT_FETCH = b"application/x-git-upload-pack-request"
+HTTPS_PORT = 443
 MISPLACED = Refused(
     code=Reason.FOREIGN_SECRET,
     text="A secret may only stand in its own header, to its own host, over https.",
 )
+OVERRIDDEN = Refused(
+    code="override_refused",
+    text="The request may not ask the server to read another method or place into it.",
+)
+PLAIN_HTTP = Refused(code="plain_http", text="Port 443 is for https; use a tunnel.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +79,9 @@ class TaskJudge:
         self._left = sent_cap
         self._unbooked = 0
         self._open: dict[int, _Open] = {}
+        self._known: set[str] = set()
         self._values: dict[bytes, bytes] = {}
+        self._longest: tuple[bytes, ...] = ()
 
     # --- tunnels ---
 
@@ -95,11 +106,12 @@ class TaskJudge:
     async def request(self, asked: Asked) -> Refused | Forward:
         """See the port. Where the owner must be asked it waits a while, then says so."""
         used = used_in(asked.headers, self._stands, asked.host) if asked.scheme == "https" else ()
-        if misplaced(asked.headers, target=asked.target, body=asked.body, used=used):
-            return MISPLACED
+        if (refused := _malformed(asked, used)) is not None:
+            return refused
         wanted = self._of(asked, used, await self._effects.context())
         try:
             (ticket,) = await self._effects.permit([wanted], wait_s=HOLD_S)
+            await self._learn(asked.host)
             headers = await self._with_secrets(asked.headers, used)
         except Denied as error:
             if error.code == Reason.NOT_GRANTED:
@@ -140,21 +152,40 @@ class TaskJudge:
         bound = _with(effect, digest=action.digest)
         return Wanted(effect=bound, ask=Ask(action=action, remember=remember))
 
+    async def _learn(self, host: Host) -> None:
+        """Opens what is for this host once, so that its answers are scrubbed of it."""
+        for stand in self._stands:
+            if stand.name not in self._known and stand.is_for(host):
+                with contextlib.suppress(UserFacing):  # deleted meanwhile
+                    await self._opened(stand)
+
+    async def _opened(self, stand: Stand) -> Secret:
+        secret = await self._vault.open(stand.name)
+        self._known.add(stand.name)
+        self._scrub_also(forms_of(secret.reveal(), stand.token))
+        return secret
+
+    def _scrub_also(self, forms: Mapping[bytes, bytes]) -> None:
+        """Longest first, so that one inside another leaves nothing."""
+        if not forms.keys() <= self._values.keys():
+            self._values.update(forms)
+            self._longest = tuple(sorted(self._values, key=len, reverse=True))
+
     async def _with_secrets(self, headers: Headers, used: tuple[Stand, ...]) -> Headers:
+        asked = headers
         for stand in used:
-            secret = await self._vault.open(stand.name)
+            secret = await self._opened(stand)
             value, whole = secret.reveal(), secret.header_value()
-            self._values[value.encode()] = stand.token.encode()
             headers = swapped(headers, stand, value=value, whole=whole)
             await self._vault.touch(stand.name)
+        self._scrub_also(sent_forms(asked, headers))
         return headers
 
     async def answered(self, asked: Asked, outcome: str) -> None:
-        """See the port."""
+        """See the port. Bytes are booked apart, by `book`."""
         found = self._open.pop(id(asked), None)
         if found is not None:
             await self._effects.close(found.wanted, found.ticket, outcome)
-        await self.book()
 
     # --- bytes ---
 
@@ -167,14 +198,17 @@ class TaskJudge:
         return None
 
     async def book(self) -> None:
-        """Writes down what was sent since the last time."""
+        """Writes down what was sent since the last time; a `kill -9` loses what was not yet.
+
+        Within this process `sent` counts every byte itself.
+        """
         count, self._unbooked = self._unbooked, 0
         if count:
             await self._effects.sent(count)
 
     def scrub(self, piece: bytes) -> bytes:
-        """See the port: longest values first, so that one inside another leaves nothing."""
-        for value in sorted(self._values, key=len, reverse=True):
+        """See the port."""
+        for value in self._longest:
             piece = piece.replace(value, self._values[value])
         return piece
 
@@ -191,10 +225,18 @@ def _methods(verb: str) -> Sequence[str]:
 
 def _verb(asked: Asked) -> str:
     """The method; git fetches with a POST that only reads."""
-    is_fetch = asked.target.endswith("/git-upload-pack") and any(
-        name == b"content-type" and value == GIT_FETCH for name, value in asked.headers
-    )
-    return "GET" if is_fetch and asked.method == "POST" else asked.method
+    return "GET" if is_git_fetch(asked) else asked.method
+
+
+def _malformed(asked: Asked, used: Sequence[Stand]) -> Refused | None:
+    """What no grant and no tap can mend."""
+    if asked.scheme == "http" and asked.port == HTTPS_PORT:
+        return PLAIN_HTTP
+    if is_overridden(asked):
+        return OVERRIDDEN
+    if misplaced(asked.headers, target=asked.target, body=asked.body, used=used):
+        return MISPLACED
+    return None
 
 
 def egress_effect(host: str, port: int, verb: str, *, path: str = "/", digest: str = "") -> Effect:

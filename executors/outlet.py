@@ -87,11 +87,15 @@ class Outlet:
 
     async def close(self) -> None:
         """Cuts everything that is open, and books what was counted."""
-        if self._proxy is not None:
-            await self._proxy.close()
+        await self.cut()
         if self._judge is not None:
             await self._judge.book()
         await insist(self.effects.flush)
+
+    async def cut(self) -> None:
+        """Cuts everything that is open, and listens no more."""
+        if self._proxy is not None:
+            await self._proxy.close()
 
     async def keep_books(self) -> None:
         """Books from time to time what spliced tunnels sent; run it beside the task."""

@@ -4,6 +4,10 @@ Threat: the container sends a placeholder where it would be shown back, or to an
 to get the secret there. A placeholder is worth something only for its task, to its host, in its
 header; anywhere else it stays what it is, and a request that carries one elsewhere is refused. It
 is derived from the instance's key, so nobody can guess one and a restart knows it again.
+
+What comes back is searched for the secret as it is and as servers usually write what they were
+sent: in JSON, HTML, a URL, base64, hexadecimal, and inside Basic credentials. A server that works
+with the task and hides it in another way cannot be stopped here; a secret goes only to its host.
 """
 
 from __future__ import annotations
@@ -12,8 +16,12 @@ import base64
 import binascii
 import hashlib
 import hmac
+import html
+import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +29,7 @@ if TYPE_CHECKING:
     from executors.gateway.ports import Headers
 
 MARK = b"agentai_secret_"
+ENCODED_FROM = 8  # shorter values are not looked for in other spellings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,6 +85,39 @@ def swapped(headers: Headers, stand: Stand, *, value: str, whole: str) -> Header
         (name, _swap(old, stand, value, whole) if name == stand.header.encode() else old)
         for name, old in headers
     )
+
+
+def forms_of(value: str, token: str) -> dict[bytes, bytes]:
+    """The spellings of a secret to look for in an answer, each with what takes its place."""
+    raw, mark = value.encode(), token.encode()
+    if len(raw) < ENCODED_FROM:
+        return {raw: mark}
+    texts = {
+        quote(value, safe=""), quote(value), quote_plus(value), _small(quote(value, safe="")),
+        html.escape(value), html.escape(value).replace("&#x27;", "&#39;"),
+        json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1],
+        json.dumps(value)[1:-1].replace("/", "\\/"), raw.hex(), raw.hex().upper(),
+    }  # fmt: skip
+    encoded = (base64.b64encode(raw), base64.urlsafe_b64encode(raw))
+    forms = {raw, *(text.encode() for text in texts), *(e.rstrip(b"=") for e in encoded)}
+    return dict.fromkeys(forms, mark)
+
+
+def _small(quoted: str) -> str:
+    return re.sub("%..", lambda escape: escape.group().lower(), quoted)
+
+
+def sent_forms(asked: Headers, sent: Headers) -> dict[bytes, bytes]:
+    """Credentials as they left, each with what the task had written there."""
+    changed = ((a, b) for (_, a), (_, b) in zip(asked, sent, strict=True) if a != b)
+    pairs = ((a.partition(b" ")[2], b.partition(b" ")[2]) for a, b in changed if _basic(b))
+    found: dict[bytes, bytes] = {}
+    for old, new in pairs:
+        bare = new.strip().rstrip(b"=")
+        quoted = quote(bare, safe="")
+        for form in (bare, quoted.encode(), _small(quoted).encode(), bare.replace(b"/", b"\\/")):
+            found[form] = old.strip().rstrip(b"=")
+    return found
 
 
 def _has(value: bytes, stand: Stand) -> bool:

@@ -9,6 +9,7 @@ leaves an intent without an outcome, which is reported as unknown and never repe
 from __future__ import annotations
 
 import os
+from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,9 +22,17 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._used: set[str] | None = None
+        self._lock = Lock()
 
     def use(self, ticket: str) -> bool:
-        """Notes the ticket durably; False when it had been used. Blocks for one fsync."""
+        """Notes the ticket durably; False when it had been used. Blocks for one fsync.
+
+        Threads may call it at the same time: each ticket is used by one of them.
+        """
+        with self._lock:
+            return self._use(ticket)
+
+    def _use(self, ticket: str) -> bool:
         used = self._load()
         if ticket in used:
             return False

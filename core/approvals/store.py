@@ -181,6 +181,7 @@ class Approvals:
         if self._ledger is not None:
             name = f"{ticket.approval_id}.{ticket.index}.{digest}"
             if not await asyncio.to_thread(self._ledger.use, name):
+                await self.close(ticket, "replayed")  # it ran before: nothing is in doubt here
                 return None
         return ticket
 

@@ -37,6 +37,11 @@ class Audit:
     def __init__(self, database: Database) -> None:
         self._db = database
 
+    @property
+    def database(self) -> Database:
+        """Where the trail is."""
+        return self._db
+
     async def append(self, session: Session, kind: str, body: Mapping[str, object]) -> int:
         """Adds a row inside the caller's transaction; its number is final once that commits."""
         return int(await session.fetchval(SQL["append"], storable(kind), canonical(body)))

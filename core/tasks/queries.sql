@@ -185,3 +185,9 @@ on conflict (host) do update set status = excluded.status, detail = excluded.det
 
 -- name: hosts
 select host, status, detail, seen_at from hosts where seen_at > clock_timestamp() - interval '1 minute' order by seen_at desc
+
+-- name: backend
+select pg_backend_pid()
+
+-- name: break_locks
+select pg_terminate_backend(pid) from unnest(pg_blocking_pids($1)) as pid

@@ -108,7 +108,8 @@ class Pipe(asyncio.Protocol):
         """Sends what is left and closes; cancelling or a slow other side cuts the connection."""
         try:
             self.transport.close()
-            if self.transport.get_protocol() is self:  # a relay may have taken it
+            # A relay may have taken a plain one; a TLS one that is closed twice knows no protocol.
+            if self._has_tls or self.transport.get_protocol() is self:
                 async with asyncio.timeout(within_s):
                     await self._lost.wait()
         except TimeoutError:

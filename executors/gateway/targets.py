@@ -43,9 +43,18 @@ def _is_ambiguous(path: bytes) -> bool:
     once = unquote_to_bytes(path)
     twice = unquote_to_bytes(once)
     return any(
-        _BAD_PATH.search(seen) or seen.count(b"/") != path.count(b"/")
+        _BAD_PATH.search(seen) or seen.count(b"/") != path.count(b"/") or not _is_utf8(seen)
         for seen in (path, once, twice)
     )
+
+
+def _is_utf8(path: bytes) -> bool:
+    """Whether it is text: `%c0%ae` is none, but lax servers read a dot in it."""
+    try:
+        path.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def split_absolute(url: str) -> Place:

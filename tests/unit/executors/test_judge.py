@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, cast
+
+import pytest
+
+from core.approvals import State
+from core.policy import Label, secret_scope
+from executors.gateway.hosts import parse_host
+from executors.gateway.ports import Asked, Forward, Headers, Inspect, Refused, Splice
+from executors.judge import TaskJudge, egress_effect, host_remember
+from executors.placeholders import Stand, token_of
+from tests.unit.executors.in_memory import Books, Secrets
+
+if TYPE_CHECKING:
+    from core.vault import Vault
+
+HOST = parse_host("api.example.com")
+OTHER = parse_host("other.example.com")
+VALUE = 'a/secret+value="1"'
+TOKEN = token_of("key", 7, "API_KEY")
+STAND = Stand(name="API_KEY", host=HOST, header="authorization", token=TOKEN)
+AUTH = (b"authorization", TOKEN.encode())
+
+
+class Room:
+    """A judge over books in memory."""
+
+    def __init__(self, *, words: str = "", cap: int = 1000, stands: tuple[Stand, ...] = (STAND,)):
+        self.books = Books(("API_KEY", HOST), words=words)
+        self.vault = Secrets({"API_KEY": (VALUE, "Bearer {}")})
+        self.judge = TaskJudge(
+            self.books.effects, stands=stands, vault=cast("Vault", self.vault), config=1,
+            sent_cap=cap,
+        )  # fmt: skip
+
+    async def ask(self, request: Asked) -> str:
+        said = await self.judge.request(request)
+        return said.code if isinstance(said, Refused) else "forwarded"
+
+    def trust(self) -> None:
+        self.books.grant(HOST)
+        self.books.allow_scope(secret_scope("API_KEY", f"{HOST}:443"))
+
+
+def asked(
+    method: str = "GET", target: str = "/", *headers: tuple[bytes, bytes], body: bytes = b"",
+    scheme: Literal["http", "https"] = "https",
+) -> Asked:  # fmt: skip
+    return Asked(
+        scheme=scheme, host=HOST, port=443 if scheme == "https" else 80, method=method,
+        target=target, headers=headers, body=body,
+    )  # fmt: skip
+
+
+# --- tunnels ---
+
+
+@pytest.mark.parametrize(
+    ("methods", "paths", "stands", "verdict"),
+    [
+        ((), (), (), Splice), ((), (), (STAND,), Inspect), (("GET",), (), (), Inspect),
+        ((), ("/a/",), (), Inspect),
+    ],
+)  # fmt: skip
+async def test_a_tunnel_is_spliced_only_when_all_is_granted_and_no_secret_is_for_it(
+    methods: tuple[str, ...], paths: tuple[str, ...], stands: tuple[Stand, ...], verdict: type
+) -> None:
+    room = Room(stands=stands)
+    room.books.grant(HOST, *methods, paths=paths)
+    assert isinstance(await room.judge.connect(HOST, 443), verdict)
+
+
+async def test_a_spliced_tunnel_is_written_down_and_taints_the_task_first() -> None:
+    room = Room(stands=())
+    room.books.grant(HOST)
+    await room.judge.connect(HOST, 443)
+    assert room.books.ledger.kinds() == ["effect.intent"]
+    assert Label.UNTRUSTED in room.books.facts.labels
+
+
+async def test_a_host_in_the_owners_words_is_inspected_and_only_read() -> None:
+    room = Room(words=f"look at https://{HOST}/a please")
+    assert isinstance(await room.judge.connect(HOST, 443), Inspect)
+    assert await room.ask(asked()) == "forwarded"
+    assert await room.ask(asked("POST")) == "denied_by_owner"
+
+
+@pytest.mark.parametrize(
+    ("port", "code"),
+    [(443, "access_not_granted"), (22, "outside_ceiling"), (5432, "outside_ceiling")],
+)
+async def test_a_tunnel_that_nothing_allows_is_refused_without_a_card(port: int, code: str) -> None:
+    room = Room()
+    said = await room.judge.connect(OTHER, port)
+    assert isinstance(said, Refused)
+    assert said.code == code
+    assert room.books.owner.asked == []
+
+
+async def test_a_stopped_task_opens_nothing() -> None:
+    room = Room()
+    room.trust()
+    room.books.facts.is_stopped = True
+    said = await room.judge.connect(HOST, 443)
+    assert isinstance(said, Refused)
+    assert said.code == "stopped"
+    assert await room.ask(asked()) == "stopped"
+
+
+# --- requests ---
+
+GRANTS = [
+    (("GET",), (), "GET", "/", "forwarded"), (("GET",), (), "HEAD", "/", "denied_by_owner"),
+    (("GET", "POST"), (), "POST", "/", "forwarded"), (("GET",), (), "POST", "/", "denied_by_owner"),
+    ((), (), "DELETE", "/", "denied_by_owner"), (("DELETE",), (), "DELETE", "/", "denied_by_owner"),
+    ((), ("/me/",), "GET", "/me/x", "forwarded"), ((), ("/me/",), "GET", "/you", "denied_by_owner"),
+    ((), ("/me",), "GET", "/me?a=/you", "forwarded"), ((), ("/me",), "GET", "/me/x",
+    "denied_by_owner"),
+    ((), ("/me/",), "GET", "/?/me/", "denied_by_owner"), ((), (), "get", "/", "forwarded"),
+    (("GET",), (), "get", "/", "denied_by_owner"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("methods", "paths", "method", "target", "outcome"), GRANTS)
+async def test_a_request_is_held_to_methods_and_paths(
+    methods: tuple[str, ...], paths: tuple[str, ...], method: str, target: str, outcome: str
+) -> None:
+    room = Room()
+    room.books.grant(HOST, *methods, paths=paths)
+    assert await room.ask(asked(method, target)) == outcome
+
+
+async def test_every_request_is_written_down_before_and_after() -> None:
+    room = Room()
+    room.trust()
+    request = asked()
+    await room.judge.request(request)
+    assert room.books.ledger.kinds() == ["effect.intent"]
+    await room.judge.answered(request, "200")
+    await room.judge.answered(request, "200")
+    assert room.books.ledger.kinds() == ["effect.intent", "effect.outcome"]
+    assert room.books.ledger.lines[1][1]["outcome"] == "200"
+
+
+@pytest.mark.parametrize(("method", "wide"), [("GET", True), ("POST", True), ("DELETE", False)])
+async def test_only_what_destroys_nothing_can_be_allowed_for_more_than_once(
+    method: str, *, wide: bool
+) -> None:
+    room = Room()
+    assert await room.ask(asked(method)) == "denied_by_owner"
+    assert room.books.owner.asked[0].may_remember is wide
+
+
+async def test_an_approved_request_is_carried_out_once_with_its_ticket() -> None:
+    room = Room()
+    room.books.owner.answer = State.APPROVED
+    request = asked("DELETE")
+    assert await room.ask(request) == "forwarded"
+    await room.judge.answered(request, "204")
+    assert room.books.ledger.kinds() == ["effect.intent", "effect.outcome"]
+    assert "task" not in room.books.ledger.lines[1][1], "the ticket was closed"
+
+
+FORM = (b"content-type", b"application/x-www-form-urlencoded")
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        (asked("POST", "/", (b"x-http-method-override", b"DELETE")), "override_refused"),
+        (asked("POST", "/", FORM, body=b"_method=DELETE"), "override_refused"),
+        (asked("GET", "/", (b"x-original-url", b"/admin")), "override_refused"),
+        (asked("GET", f"/?t={TOKEN}"), "secret_not_for_here"),
+        (asked("POST", "/", body=TOKEN.encode()), "secret_not_for_here"),
+        (asked("GET", "/", (b"x-other", TOKEN.encode())), "secret_not_for_here"),
+        (asked("GET", "/", AUTH, scheme="http"), "secret_not_for_here"),
+    ],
+)
+async def test_some_requests_no_grant_can_mend(request_: Asked, code: str) -> None:
+    room = Room()
+    room.trust()
+    room.books.grant(HOST, port=80)
+    assert await room.ask(request_) == code
+    assert room.books.ledger.lines == []
+
+
+async def test_plain_http_to_the_port_of_https_is_refused() -> None:
+    room = Room()
+    room.trust()
+    plain = Asked(
+        scheme="http", host=HOST, port=443, method="GET", target="/", headers=(), body=b""
+    )
+    assert await room.ask(plain) == "plain_http"
+
+
+async def test_a_git_fetch_counts_as_reading_and_nothing_that_looks_like_one() -> None:
+    room = Room()
+    room.books.grant(HOST, "GET")
+    kind = (b"content-type", b"application/x-git-upload-pack-request")
+    want = b"0032want " + b"a" * 40 + b"\n00000009done\n"
+    assert await room.ask(asked("POST", "/r/git-upload-pack", kind, body=want)) == "forwarded"
+    for target in ("/r/git-receive-pack", "/r?x=/git-upload-pack", "/r/git-upload-pack?x"):
+        assert await room.ask(asked("POST", target, kind, body=want)) == "denied_by_owner"
+
+
+# --- secrets ---
+
+
+async def test_a_placeholder_becomes_the_secret_and_the_answer_is_scrubbed_of_it() -> None:
+    room = Room()
+    room.trust()
+    said = await room.judge.request(asked("GET", "/", AUTH))
+    assert said == Forward(headers=((b"authorization", f"Bearer {VALUE}".encode()),))
+    assert room.judge.scrub(f"<{VALUE}>".encode()) == f"<{TOKEN}>".encode()
+    assert room.vault.touched == ["API_KEY"]
+    assert Label.PRIVATE in room.books.facts.labels
+
+
+async def test_a_secret_is_asked_for_the_first_time() -> None:
+    room = Room()
+    room.books.grant(HOST)
+    assert await room.ask(asked("GET", "/", AUTH)) == "denied_by_owner"
+    assert room.books.owner.asked[0].reason == "secret_not_used_before"
+
+
+async def test_an_answer_is_scrubbed_of_a_secret_that_this_task_never_used() -> None:
+    room = Room()
+    room.trust()
+    assert await room.ask(asked()) == "forwarded"
+    assert room.judge.scrub(VALUE.encode()) == TOKEN.encode()
+    assert room.vault.touched == []
+
+
+async def test_a_secret_that_is_gone_is_no_way_around() -> None:
+    room = Room()
+    room.trust()
+    room.vault.values.clear()
+    assert await room.ask(asked()) == "forwarded"
+    assert await room.ask(asked("GET", "/", AUTH)) == "secret_missing"
+
+
+async def test_basic_credentials_that_come_back_are_scrubbed_as_they_were_sent() -> None:
+    import base64
+
+    room = Room()
+    room.trust()
+    mine = base64.b64encode(f"me:{TOKEN}".encode())
+    sent = base64.b64encode(f"me:{VALUE}".encode())
+    headers: Headers = ((b"authorization", b"Basic " + mine),)
+    assert await room.judge.request(asked("GET", "/", *headers)) == Forward(
+        headers=((b"authorization", b"Basic " + sent),)
+    )
+    back = room.judge.scrub(b"you sent " + sent)
+    assert back.rstrip(b"=") == b"you sent " + mine.rstrip(b"=")
+
+
+# --- bytes ---
+
+
+async def test_bytes_are_counted_to_the_last_one_and_booked_once() -> None:
+    room = Room(cap=10)
+    assert room.judge.sent(4) is None
+    assert room.judge.sent(6) is None
+    refused = room.judge.sent(1)
+    assert refused is not None
+    assert refused.code == "budget_bytes"
+    await room.judge.book()
+    await room.judge.book()
+    assert room.books.facts.bytes_out == 10
+
+
+async def test_a_body_larger_than_what_is_left_is_refused_by_the_kernel() -> None:
+    room = Room()
+    room.trust()
+    room.books.facts.bytes_out = 50 * 1024 * 1024
+    assert await room.ask(asked("POST", "/", body=b"x")) == "budget_bytes"
+
+
+def test_an_effect_names_host_and_port_and_what_deletes_destroys() -> None:
+    assert egress_effect("a.b", 443, "DELETE").tier == "destructive"
+    assert egress_effect("a.b", 443, "OPTIONS").tier == "read"
+    assert egress_effect("a.b", 8443, "POST").scope == "egress:a.b:8443:POST"
+    assert host_remember("a.b", 443, ()).rule["methods"] == []
