@@ -34,6 +34,7 @@ _AWAY = (
     asyncpg.TooManyConnectionsError,
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )

@@ -73,6 +73,15 @@ class Commits:
             await self._effects.taint(Label.PRIVATE, Label.UNTRUSTED)
         return copied
 
+    async def copied_before(self) -> Copied | None:
+        """What a former process gave the task: a resumed one works on with that."""
+        kept = await insist(lambda: self._p.seen.base(self._task))
+        return Copied.from_json(json.dumps(kept)) if kept else None
+
+    async def discard(self) -> None:
+        """Forgets what was staged; to be called when the task's end was written down."""
+        await asyncio.to_thread(shutil.rmtree, self._staging, ignore_errors=True)
+
     async def stage(self, work: Path) -> Changes:
         """What the task changed, taken out of its reach."""
         kept = await insist(lambda: self._p.seen.base(self._task))
@@ -94,7 +103,6 @@ class Commits:
             await self._commit("approved", changes.of("changed", "deleted")),
         ]
         notes += [f"{path} was left out: {why}." for path, why in changes.refused[:10]]
-        await asyncio.to_thread(shutil.rmtree, self._staging, ignore_errors=True)
         return "\n".join(note for note in notes if note)
 
     async def _commit(self, name: str, changes: Changes) -> str:

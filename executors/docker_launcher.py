@@ -2,7 +2,7 @@
 
 Threat: the code inside is hostile. It has no network, no capability, no way to gain privileges, a
 read-only root, an own seccomp profile, an unprivileged user, limits on memory, processes, processor
-and files; of the host it sees one folder for its work and one that holds its socket.
+and files; of the host it sees one folder for its work and, read-only, one that holds its sockets.
 
 The Docker client blocks, so it runs in a few threads of its own; the event loop only waits.
 """
@@ -120,7 +120,8 @@ class DockerLauncher:
             ],
             "mounts": [
                 Mount("/work", str(work), type="bind"),
-                Mount("/run/agentai", str(sock), type="bind"),
+                # Read-only: a socket can be dialled all the same, and nothing be put in its place.
+                Mount("/run/agentai", str(sock), type="bind", read_only=True),
             ],
             "log_config": LogConfig(type="none"),
             **({"runtime": limits.runtime} if limits.runtime else {}),

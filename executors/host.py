@@ -12,7 +12,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
-from core.errors import AgentAIError, Retryable, UserFacing
+from core.errors import AgentAIError, ConfigError, Retryable, UserFacing
 from core.spawn import forever, insist
 from core.stop import CHANNEL
 from core.tasks import Outcome, TaskState
@@ -63,6 +63,8 @@ class Host:
         self._slots = slots
         self._spawner = spawner
         self._runs: dict[TaskNo, Run] = {}
+        self._mine: set[TaskNo] = set()  # claimed, and worked on by this process
+        self._unknown: frozenset[TaskNo] = frozenset()
         self._wake = Wake(LOOK_EVERY_S)
         self._refill = Wake(REPORT_EVERY_S)
         self._control_after = ""
@@ -126,8 +128,20 @@ class Host:
             if folder.is_dir() and folder.name not in by_slot:
                 await Slot(self._slots, folder.name).delete()
         for task in tasks:
-            if task.no not in self._runs:
-                await self._settle_one(task, has_container=task.slot in running)
+            if task.no not in self._mine:
+                self._mine.add(task.no)
+                await self._settle_safely(task, has_container=task.slot in running)
+
+    async def _settle_safely(self, task: Task, *, has_container: bool) -> None:
+        """One task that cannot be settled must not keep this host from starting."""
+        try:
+            await self._settle_one(task, has_container=has_container)
+        except (Retryable, ConfigError):
+            self._mine.discard(task.no)
+            raise
+        except Exception:  # the gate around one task
+            log.exception("task #%s cannot be picked up again", task.no)
+            await self._end_by_mistake(task)
 
     async def _settle_one(self, task: Task, *, has_container: bool) -> None:
         slot = Slot(self._slots, task.slot or "none")
@@ -150,12 +164,16 @@ class Host:
                 await run.open_outlet()
                 await self._go(run)
             case "requeue":
+                await self._p.launcher.remove(slot.name)
+                await slot.delete()
                 await self._p.tasks.requeue(task.no, task.fence)
+                self._mine.discard(task.no)
             case "resume":
                 self._spawn(task, self._begin(task, name=slot.name))
             case "unknown":
                 outcome = Outcome(state=TaskState.UNKNOWN, reason=INTERRUPTED)
                 await self._p.tasks.finish(task.no, task.fence, outcome)
+                self._mine.discard(task.no)
                 await self._p.bus.publish("events", kind="task", no=str(task.no))
 
     async def _settle_ending(self, run: Run, ending: Ending) -> None:
@@ -163,6 +181,7 @@ class Host:
             await run.finish_settling(ending)
         finally:
             self._runs.pop(run.task.no, None)
+        self._mine.discard(run.task.no)
 
     # --- lanes ---
 
@@ -199,9 +218,17 @@ class Host:
         self._refill.set()
 
     async def _renew(self) -> None:
+        """Only what is worked on is renewed; a claim whose answer was lost goes back."""
         await asyncio.sleep(RENEW_EVERY_S)
-        if self._runs:
-            await self._p.tasks.renew(host=self._host, lease_s=LEASE_S)
+        mine = frozenset(self._mine)
+        if mine:
+            await self._p.tasks.renew(sorted(mine), host=self._host, lease_s=LEASE_S)
+        held = await self._p.tasks.held(self._host)
+        unknown = {task.no: task for task in held if task.no not in self._mine | mine}
+        for no in unknown.keys() & self._unknown:  # twice: not only a claim on its way to us
+            log.warning("task #%s was claimed and forgotten", no)
+            await self._p.tasks.requeue(no, unknown[no].fence)
+        self._unknown = frozenset(unknown)
 
     async def _claim(self) -> None:
         await self._wake.wait()
@@ -212,6 +239,7 @@ class Host:
             )
             if task is None:
                 return
+            self._mine.add(task.no)
             self._spawn(task, self._begin(task))
 
     async def _keep_warm(self) -> None:
@@ -238,11 +266,19 @@ class Host:
             await work
         except Exception:  # the gate around one task's work
             log.exception("task #%s is ended by a mistake of ours", task.no)
-            outcome = Outcome(state=TaskState.FAILED, reason=MISTAKE)
-            await insist(lambda: self._p.tasks.finish(task.no, task.fence, outcome))
-            await self._p.bus.publish("events", kind="task", no=str(task.no))
-            if task.slot is not None:
-                await insist(lambda: self._p.launcher.remove(str(task.slot)))
+            await self._end_by_mistake(task)
+
+    async def _end_by_mistake(self, task: Task) -> None:
+        """Ends a task and whatever runs of it."""
+        self._runs.pop(task.no, None)
+        known = await insist(lambda: self._p.tasks.get(task.no))
+        if known is not None and known.slot is not None:
+            await insist(lambda: self._p.launcher.remove(str(known.slot)))
+            await Slot(self._slots, str(known.slot)).delete()
+        outcome = Outcome(state=TaskState.FAILED, reason=MISTAKE)
+        await insist(lambda: self._p.tasks.finish(task.no, task.fence, outcome))
+        self._mine.discard(task.no)
+        await self._p.bus.publish("events", kind="task", no=str(task.no))
 
     async def _begin(self, task: Task, *, name: str | None = None) -> None:
         """Gets a container for a claimed task and runs it to its end."""
@@ -254,14 +290,16 @@ class Host:
             log.warning("no container for task #%s: %s", task.no, error)
             await asyncio.sleep(2)
             await insist(lambda: self._p.tasks.requeue(task.no, task.fence))
+            self._mine.discard(task.no)
             self._refill.set()
             return
         run = Run(self._p, task, slot, config)
         self._runs[task.no] = run
         try:
-            await run.start()
-        except (Stale, OSError) as error:
-            del self._runs[task.no]
+            await run.start(is_resumed=name is not None)
+        except (Stale, OSError, UserFacing) as error:
+            self._runs.pop(task.no, None)
+            await run.cut()
             await self._pool.discard(slot)
             await self._not_started(task, error)
             return
@@ -269,8 +307,10 @@ class Host:
         await self._go(run)
 
     async def _not_started(self, task: Task, error: Exception) -> None:
-        if isinstance(error, OSError):
-            reason = f"A file for it could not be copied: {error.strerror}."
+        self._mine.discard(task.no)
+        if not isinstance(error, Stale):
+            why = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
+            reason = f"A file for it could not be copied: {why}."
             outcome = Outcome(state=TaskState.FAILED, reason=reason)
             await insist(lambda: self._p.tasks.finish(task.no, task.fence, outcome))
             await self._p.bus.publish("events", kind="task", no=str(task.no))
@@ -286,6 +326,7 @@ class Host:
         finally:
             self._runs.pop(run.task.no, None)
             self._wake.set()
+        self._mine.discard(run.task.no)
 
     async def _refill_soon(self, run: Run) -> None:
         """A new warm container is started once the task is at work: it should not wait for that."""

@@ -138,10 +138,15 @@ class _Raw(_Part):
     params: dict[str, Any]
 
 
+def _refuse(name: str) -> None:
+    """NaN and infinities are no JSON, and Postgres takes none."""
+    raise ValueError(name)
+
+
 def parse_line(line: bytes) -> Hello | Request:
     """One line of the container as a value, or `BadLine` with a reason in plain words."""
     try:
-        raw = json.loads(line)
+        raw = json.loads(line, parse_constant=_refuse)
     except (ValueError, RecursionError):
         raise BadLine("not JSON") from None
     try:

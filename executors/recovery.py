@@ -26,10 +26,10 @@ def recover(
     """The one decision. A task that had finished only waits for its changes to be settled."""
     if is_finishing:
         return "settle"
+    if not steps:
+        return "requeue"  # also when its container lives: it may not even have been told its task
     if has_container:
         return "adopt"
-    if not steps:
-        return "requeue"
     if kind == "agent" and has_workspace:
         return "resume"
     return "unknown"

@@ -9,6 +9,7 @@ and only then read, up to a cap.
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 
 FILE_CAP = 45 * 1024 * 1024
 FILES_CAP = 10
+ENTRY_BYTES = 512  # what a name costs, so that empty files count, too
 NAME_CAP = 150  # bytes: file systems count those
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+WORK_FOLDER = _FOLDER
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -70,6 +74,21 @@ def _pour(descriptor: int, path: Path) -> int:
     return size
 
 
+def copy_into(folder: int, name: str, source: str, *, owner: tuple[int, int]) -> None:
+    """Copies a file of ours into an open workspace; what has that name already stays.
+
+    Follows no link there: the container may have put one in its place.
+    """
+    try:
+        target = os.open(name, _NEW, 0o600, dir_fd=folder)
+    except FileExistsError:
+        return
+    with open(target, "wb") as out, open(source, "rb") as given:  # noqa: PTH123 - a descriptor
+        shutil.copyfileobj(given, out)
+        if os.geteuid() == 0:
+            os.fchown(out.fileno(), *owner)
+
+
 def open_inside(work: Path, name: str) -> int:
     """A descriptor of `name` below `work`; no component may be a link or lead upwards."""
     parts = [part for part in name.removeprefix("/work/").split("/") if part not in {"", "."}]
@@ -106,7 +125,7 @@ def used_bytes(folder: Path, *, stop_at: int) -> int:
             try:
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
-                total += entry.stat(follow_symlinks=False).st_blocks * 512
+                total += entry.stat(follow_symlinks=False).st_blocks * 512 + ENTRY_BYTES
             except OSError:
                 continue
     return total

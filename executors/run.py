@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import shutil
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -35,7 +34,7 @@ from executors.protocol import (
     result_line,
     task_line,
 )
-from executors.results import collect, safe_name, used_bytes
+from executors.results import WORK_FOLDER, collect, copy_into, safe_name, used_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from core.bus import Bus
     from core.config import Config
     from core.tasks import Task, TaskStore
+    from core.workspace import Copied
     from executors.model_proxy import ModelProxy
     from executors.outlet import OutletParts
     from executors.ports import Launcher
@@ -102,15 +102,19 @@ class Run:
 
     # --- from start to end ---
 
-    async def start(self) -> None:
-        """Gives the container its task. Raises `Stale` when it is not ours any more."""
+    async def start(self, *, is_resumed: bool = False) -> None:
+        """Gives the container its task. Raises `Stale` when it is not ours any more.
+
+        A resumed task finds its workspace as it left it: nothing is copied into it again.
+        """
         no = self.task.no
         await insist(
             lambda: self._owned(self._p.tasks.attach(no, self.task.fence, slot=self._slot.name))
         )
         await self.open_outlet()
-        await asyncio.to_thread(self._copy_files)
-        copied = await self._outlet.commits.copy_in(self._slot.work, self._p.launcher.owner_ids())
+        if not is_resumed:
+            await asyncio.to_thread(self._copy_files)
+        copied = await self._copied(is_resumed=is_resumed)
         steps = await insist(lambda: self._p.tasks.steps(no))
         inputs = await insist(lambda: self._p.tasks.inputs(no, after=0))
         self._last_input = max((i.id for i in inputs if i.kind == "steer"), default=0)
@@ -129,12 +133,21 @@ class Run:
         """Opens the task's way out; a container that is adopted needs it again."""
         await self._outlet.open(self._slot)
 
+    async def _copied(self, *, is_resumed: bool) -> Copied:
+        commits = self._outlet.commits
+        if is_resumed and (kept := await commits.copied_before()) is not None:
+            return kept
+        return await insist(lambda: commits.copy_in(self._slot.work, self._p.launcher.owner_ids()))
+
     def _copy_files(self) -> None:
+        """Nothing in the workspace is followed or replaced: it is the container's."""
         owner = self._p.launcher.owner_ids()
-        for file in self.task.files:
-            target = self._slot.work / safe_name(file.name)
-            shutil.copyfile(file.path, target)
-            os.chown(target, *owner)
+        folder = os.open(self._slot.work, WORK_FOLDER)
+        try:
+            for file in self.task.files:
+                copy_into(folder, safe_name(file.name), file.path, owner=owner)
+        finally:
+            os.close(folder)
 
     async def finish(self) -> None:
         """Carries the task to its end and writes that down; the container is gone afterwards.
@@ -145,34 +158,53 @@ class Run:
         """
         try:
             await self._finish()
-        except asyncio.CancelledError:
+        except BaseException:
             await self._outlet.cut()  # a request that waits for the owner would outlive us
             raise
 
     async def _finish(self) -> None:
         try:
-            outcome = await self._until_the_end()
+            end = await self._until_the_end()
         except Stale:
             log.warning("task #%s is not ours any more", self.task.no)
-            outcome = None
+            end = None
         await self._outlet.close()
-        if outcome is CANCELLED:
-            await insist(lambda: self._p.launcher.remove(self._slot.name))
-        if outcome is not None:
-            await self._write_down(outcome)
-        await insist(lambda: self._p.launcher.remove(self._slot.name))
+        if isinstance(end, Ending) or end is CANCELLED:
+            await self.remove()  # what it did is staged: it has nothing more to do
+        if isinstance(end, Ending):
+            end = await self._settled(end)
+        if end is not None:
+            await self._write_down(end)
+        await self.remove()
         await self._slot.delete()
+        await self._outlet.commits.discard()
+
+    async def cut(self) -> None:
+        """Closes the way out of a task that did not start."""
+        await self._outlet.cut()
+
+    async def remove(self) -> None:
+        """Kills and removes the container."""
+        await insist(lambda: self._p.launcher.remove(self._slot.name))
 
     async def finish_settling(self, ending: Ending) -> None:
         """Goes on with a task whose container is gone and whose changes wait for the owner."""
+        await self._write_down(await self._settled(ending))
+        await self._slot.delete()
+        await self._outlet.commits.discard()
+
+    async def _settled(self, ending: Ending) -> Outcome:
+        """The outcome once its changes are settled, or the owner's cancel before that."""
         async with (
             held(self.settle(ending), name=f"settle {self.task.no}") as settling,
             held(self._cancelled.wait(), name="cancel") as cancelled,
         ):
             await asyncio.wait({settling, cancelled}, return_when=asyncio.FIRST_COMPLETED)
-            outcome = CANCELLED if cancelled.done() else await settling
-        await self._write_down(outcome)
-        await self._slot.delete()
+            if settling.done():
+                return await settling
+        if settling.cancelled():
+            return CANCELLED
+        return settling.result()  # the commit had begun, so it went on to its end
 
     async def _write_down(self, outcome: Outcome) -> None:
         no, fence = self.task.no, self.task.fence
@@ -180,7 +212,7 @@ class Run:
         await insist(lambda: self._p.outlet.effects.approvals.withdraw(no))
         await self._tell()
 
-    async def _until_the_end(self) -> Outcome:
+    async def _until_the_end(self) -> Outcome | Ending:
         async with (
             held(self._converse(), name=f"task {self.task.no}") as conversation,
             held(self._watch(), name=f"watch {self.task.no}") as watch,
@@ -200,7 +232,7 @@ class Run:
             await inputs
         return DIED
 
-    async def _outcome(self, end: Finish) -> Outcome:
+    async def _outcome(self, end: Finish) -> Outcome | Ending:
         target = self._p.results / str(self.task.no)
         files, refused = await asyncio.to_thread(collect, self._slot.work, end.files, target)
         result = f"{end.result}\n\n{refused}" if refused else end.result
@@ -214,7 +246,7 @@ class Run:
         ending = Ending(outcome=outcome, changes=changes)
         seen = self._p.outlet.effects.seen
         await insist(lambda: self._owned(seen.keep_finishing(self.task, ending.to_json())))
-        return await self.settle(ending)
+        return ending
 
     async def settle(self, ending: Ending) -> Outcome:
         """Brings the task's changes to the owner's files, asking where needed."""
@@ -253,7 +285,7 @@ class Run:
                 await insist(lambda: self._owned(tasks.report_progress(no, fence, text)))
                 await self._tell()
             case AskModel() as wanted:
-                return {"message": await self._p.model.ask(no, wanted)}
+                return {"message": await insist(lambda: self._p.model.ask(no, wanted))}
             case AskAccess() as asked:
                 return {"text": await self._outlet.access(asked)}
             case AskOwner(step=step_no, question=question):

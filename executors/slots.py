@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 HELLO_WITHIN_S = 10.0
 BAD_LINES_CAP = 20
 CA_FILE = "ca.pem"
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Line:
@@ -50,7 +51,7 @@ class Line:
                 os.unlink("host.sock", dir_fd=folder)
             bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             bound.bind(path)
-            os.chmod(path, 0o666)  # noqa: PTH101, S103 - only the container's user gets into the folder
+            os.chmod(path, 0o666)  # noqa: PTH101, S103 - only the host and this container see it
         finally:
             os.close(folder)
         self._server = await asyncio.start_unix_server(
@@ -115,6 +116,16 @@ class Line:
             self._writer.close()
 
 
+def put_file(folder: int, name: str, content: bytes, *, mode: int) -> None:
+    """Writes a file into an open folder in the place of whatever has its name; follows nothing."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
+    file = os.open(name, NEW_FILE, mode, dir_fd=folder)
+    with open(file, "wb") as out:  # noqa: PTH123 - a descriptor
+        out.write(content)
+        os.fchmod(file, mode)
+
+
 class Slot:
     """The folders and the line of one container."""
 
@@ -126,20 +137,24 @@ class Slot:
         self.line = Line(self.sock)
 
     async def prepare(self, owner: tuple[int, int]) -> None:
-        """Makes the folders for the container's user and listens."""
-        for folder in (self.work, self.sock):
+        """Makes the folders and listens. Only `work` belongs to the container's user."""
+        for folder, mode in ((self.work, 0o700), (self.sock, 0o755)):
             folder.mkdir(parents=True, exist_ok=True)
-            folder.chmod(0o700)
-            os.chown(folder, *owner)
+            folder.chmod(mode)
+        os.chown(self.work, *owner)
         self._give_authority()
         await self.line.listen()
 
     def _give_authority(self) -> None:
         """The container trusts this host's authority, whose certificate lies beside the slots."""
         given = self.folder.parent / CA_FILE
-        if given.is_file():
-            shutil.copyfile(given, self.sock / CA_FILE)
-            (self.sock / CA_FILE).chmod(0o444)
+        if not given.is_file():
+            return
+        folder = os.open(self.sock, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            put_file(folder, CA_FILE, given.read_bytes(), mode=0o444)
+        finally:
+            os.close(folder)
 
     async def delete(self) -> None:
         """Hangs up and removes the folders."""

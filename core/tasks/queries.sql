@@ -33,7 +33,7 @@ returning no
 
 -- name: renew
 update tasks set lease_until = clock_timestamp() + $2 * interval '1 second'
-where host = $1 and state in ('running', 'waiting')
+where no = any($3::int[]) and host = $1 and state in ('running', 'waiting')
 
 -- name: attach
 update tasks set slot = $3 where no = $1 and fence = $2 and state in ('running', 'waiting') returning no

@@ -17,6 +17,7 @@ from core.tasks.states import TaskState
 from core.tasks.types import TaskNo
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from decimal import Decimal
     from typing import Literal
@@ -139,9 +140,9 @@ class TaskStore:
             no = await session.fetchval(SQL["claim_next"], host, parallel, lease_s)
             return await self.get(no, session=session) if no is not None else None
 
-    async def renew(self, *, host: str, lease_s: float) -> None:
-        """Extends the leases of all that `host` runs."""
-        await self._db.execute(SQL["renew"], host, lease_s)
+    async def renew(self, numbers: Sequence[TaskNo], *, host: str, lease_s: float) -> None:
+        """Extends the leases of what `host` works on."""
+        await self._db.execute(SQL["renew"], host, lease_s, list(numbers))
 
     async def held(self, host: str) -> list[Task]:
         """What `host` runs, oldest first."""

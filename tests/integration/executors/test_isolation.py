@@ -153,7 +153,9 @@ def a_device(options: Options) -> None:
         (without("tmpfs"), {"tmp_limited"}),
         (a_device, {"no_devices"}),
     ],
-    ids=lambda value: getattr(value, "__name__", "") if callable(value) else "-".join(value),
+    ids=lambda value: (
+        getattr(value, "__name__", "") if callable(value) else "-".join(sorted(value))
+    ),
 )
 async def test_an_engine_that_leaves_an_option_out_is_caught(
     launcher: Loosened, tmp_path: Path, change: Callable[[Options], None], names: set[str]

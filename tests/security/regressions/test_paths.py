@@ -199,9 +199,6 @@ def test_an_archive_with_a_member_that_leads_out_is_refused_as_a_whole(
     assert not Path("/tmp/agentai-new").exists()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="`Slot.prepare` writes `ca.pem` through a link that a container left there"
-)
 async def test_a_container_cannot_aim_a_returning_host_at_a_file_outside_its_slot(
     tmp_path: Path, outside: Path
 ) -> None:
@@ -219,10 +216,6 @@ async def test_a_container_cannot_aim_a_returning_host_at_a_file_outside_its_slo
     assert_untouched(outside)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="`Run._copy_files` writes through a link in a workspace that was used before",
-)
 async def test_a_resumed_task_cannot_aim_the_copy_of_an_owners_file_outside(
     desk: Desk, outside: Path, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ BEGUN = [Step(index=0, tool="shell", arguments={})]
 @pytest.mark.parametrize(
     ("kind", "steps", "has_container", "has_workspace", "verdict"),
     [
-        ("shell", NONE, True, True, "adopt"),
+        ("shell", NONE, True, True, "requeue"),
         ("shell", BEGUN, True, True, "adopt"),
         ("agent", BEGUN, True, True, "adopt"),
         ("shell", NONE, False, True, "requeue"),
@@ -31,3 +31,12 @@ def test_each_case_has_its_verdict(
         steps=steps, has_container=has_container, has_workspace=has_workspace,
     )  # fmt: skip
     assert found == verdict
+
+
+def test_a_task_that_had_finished_only_waits_for_its_changes() -> None:
+    for has_container in (True, False):
+        found = recover(
+            kind="shell", steps=NONE, has_container=has_container, has_workspace=False,
+            is_finishing=True,
+        )  # fmt: skip
+        assert found == "settle"
