@@ -1,7 +1,9 @@
 -- name: add
-insert into tasks (kind, title, instructions, chat_id, origin_message_id, turn_id, input_files, labels)
-values ($1, $2, $3, $4, $5, $6, $7,
-        case when jsonb_array_length($7) > 0 then '{owner,private,untrusted}'::text[]
+insert into tasks (kind, title, instructions, chat_id, origin_message_id, turn_id, input_files, origin, skill,
+                   manifest, labels)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+        case when $8 = 'trigger' then '{untrusted}'::text[]
+             when jsonb_array_length($7) > 0 then '{owner,private,untrusted}'::text[]
              when $6::bigint is not null and exists (select 1 from messages
                   where chat_id = $4 and (role = 'event' or is_forwarded)) then '{owner,untrusted}'::text[]
              else '{owner}'::text[] end)
@@ -95,7 +97,7 @@ select text from (
     select m.id as at, m.text from messages m join tasks t on t.turn_id = m.turn_id
     where t.no = $1 and m.role = 'owner' and not m.is_forwarded
     union all
-    select 0, instructions from tasks where no = $1 and turn_id is null
+    select 0, instructions from tasks where no = $1 and turn_id is null and origin = 'owner'
     union all
     select 2^62::bigint, i.text from task_inputs i where i.task_no = $1 and i.key like 'update:%'
 ) said order by at

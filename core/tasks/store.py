@@ -58,7 +58,8 @@ class TaskStore:
         """Queues a task inside the caller's transaction; its number is final once that commits."""
         no = await session.fetchval(
             SQL["add"], new.kind, storable(new.title), storable(new.instructions), new.chat_id,
-            new.origin_message_id, new.turn_id, [asdict(f) for f in new.files],
+            new.origin_message_id, new.turn_id, [asdict(f) for f in new.files], new.origin,
+            new.skill, dict(new.manifest) if new.manifest is not None else None,
         )  # fmt: skip
         return TaskNo(no)
 

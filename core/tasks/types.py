@@ -38,7 +38,11 @@ class ResultFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewTask:
-    """A task to be queued. For kind `shell`, `instructions` is the command."""
+    """A task to be queued. For kind `shell`, `instructions` is the command.
+
+    `origin` is one of `core.policy.Origin`; `manifest` is a grant as `core.manifests` writes it,
+    and without one the task may ask for whatever the instance allows.
+    """
 
     kind: TaskKind
     title: str
@@ -47,6 +51,9 @@ class NewTask:
     origin_message_id: int | None = None
     turn_id: int | None = None
     files: tuple[TaskFile, ...] = ()
+    origin: str = "owner"
+    skill: str = ""
+    manifest: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +78,9 @@ class Task:
     question: str | None
     question_step: int | None
     waits_for: str | None
+    origin: str
+    skill: str
+    manifest: Mapping[str, Any] | None
     result: str | None
     reason: str | None
     result_files: tuple[ResultFile, ...]

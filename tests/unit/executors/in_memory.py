@@ -32,7 +32,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TASK = Task(
     no=TaskNo(7), kind="shell", title="", instructions="", chat_id=1, origin_message_id=None,
     turn_id=None, files=(), state=TaskState.RUNNING, fence=1, host="h", slot="s", lease_until=None,
-    cancel_requested_at=None, progress=None, question=None, question_step=None, waits_for=None,
+    cancel_requested_at=None, progress=None, question=None, question_step=None, waits_for=None, origin="owner", skill="", manifest=None,
     result=None, reason=None, result_files=(), created_at=NOW, started_at=NOW, ended_at=None,
     reported_at=None, card_shown=None, steps=0, cost_usd=Decimal(0),
 )  # fmt: skip
