@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from bench.results import save
 
@@ -29,9 +31,15 @@ def approvals() -> Figures:
 
 
 def egress() -> Figures:
-    from bench.security import egress_suite as suite
+    from bench.security import egress_cpu, egress_suite
+    from bench.security.approvals_suite import postgres
+    from bench.security.egress_fuzz import fuzz
 
-    return suite.long_figures()
+    with postgres() as server, tempfile.TemporaryDirectory(prefix="egress-") as folder:
+        counted = asyncio.run(egress_suite.measure(server.fresh_database(), Path(folder)))
+        cpu = egress_cpu.figures(egress_cpu.measure_cpu(server.fresh_database()))
+    print(*counted.bypasses, sep="\n")
+    return {**egress_suite.figures(counted, fuzz(1_000_000)), **cpu}
 
 
 def containers() -> Figures:
@@ -47,25 +55,29 @@ def containers() -> Figures:
 def canaries() -> Figures:
     from bench.security import canary_suite as suite
 
-    return suite.long_figures()
+    counted = asyncio.run(suite.measure())
+    print(*counted.found, *counted.wrong, sep="\n")
+    return suite.figures(counted)
 
 
 def audit() -> Figures:
     from bench.security import audit_suite as suite
 
-    return suite.long_figures()
+    return suite.figures(suite.measure())
 
 
 def stop() -> Figures:
     from bench.security import stop_suite as suite
 
-    return suite.long_figures()
+    counted = asyncio.run(suite.measure(105))
+    print(*counted.wrong, sep="\n")
+    return suite.figures(counted)
 
 
 def mutants() -> Figures:
     from bench.security import mutants as suite
 
-    return suite.long_figures()
+    return suite.figures(suite.measure(list(suite.TESTS)))
 
 
 SUITES: dict[str, Callable[[], Figures]] = {

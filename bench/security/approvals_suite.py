@@ -113,7 +113,7 @@ def figures(counted: Counted) -> Figures:
         "approval_machine_used": (walked.used, "tickets", "taken in them, each once and allowed"),
         "approval_kills": (killed.kills, "kills", "`kill -9` of a process that uses approvals"),
         "approval_kills_in_use": (killed.in_doubt, "kills", "of them between intent and outcome"),
-        "approval_double_consumes": (killed.doubles, "effects", "twice or unapproved, must be 0"),
+        "double_consumes": (killed.doubles, "effects", "twice or unapproved, must be 0"),
     }
 
 

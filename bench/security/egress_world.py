@@ -28,11 +28,12 @@ from core.tasks import NewTask, Task, TaskStore
 from core.tasks.seen import SeenStore
 from core.vault import Vault
 from executors.effects import EffectParts, Effects
+from executors.egress import READS
 from executors.gateway.addresses import Resolver
 from executors.gateway.authority import Authority
 from executors.gateway.ports import Bounds
 from executors.gateway.proxy import EgressProxy
-from executors.judge import READS, TaskJudge
+from executors.judge import TaskJudge
 from executors.placeholders import Stand, token_of
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ CLASSES = {
     "a secret in logs or exports": "secret_leaks",
     "archive bombs and bodies without a bound": "bombs",
     "a sub-task or a schedule that inherits authority": "inheritance",
+    "text of others that becomes the owner's words": "lent_words",
     "something revoked that lives again": "revoked",
     "a control surface without authentication": "control_surface",
     "an install path that skips the policy": "policy_bypass",

@@ -71,7 +71,7 @@ async def test_a_setting_that_guards_something_is_not_the_models_to_change(desk:
 
 async def test_no_spelling_and_no_allowed_setting_widens_the_policy(desk: Desk) -> None:
     effects = await desk.effects()
-    before, layers = await guarded(desk), (effects.ceiling(), effects.owner_layer())
+    before, layers = await guarded(desk), (effects.facts.ceiling(), effects.facts.owner_layer())
     odd = ("POLICY.HOSTS", "policy.hosts ", "policy__hosts", "tasks.parallel\npolicy.hosts", "")
     for name in odd:
         assert "error" in await calls(desk, "change_setting", name=name, value="*")
@@ -81,7 +81,7 @@ async def test_no_spelling_and_no_allowed_setting_widens_the_policy(desk: Desk) 
         assert "error" in await calls(desk, "change_setting", name="tasks.parallel", value=value)
     after = await desk.effects(effects.task)
     assert await guarded(desk) == before
-    assert (after.ceiling(), after.owner_layer()) == layers
+    assert (after.facts.ceiling(), after.facts.owner_layer()) == layers
 
 
 @pytest.mark.parametrize(

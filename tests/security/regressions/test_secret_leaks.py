@@ -67,7 +67,7 @@ async def told(world: World) -> None:
     world.says(f"/secret set GITHUB_TOKEN {HOST} {VALUE}")
     await world.sees("GITHUB_TOKEN is kept")
     world.says(f"/config model.api_key {MODEL_KEY}")
-    await world.sees("I deleted your message with it. Telegram")
+    await world.sees("I am deleting your message with it. Telegram")
     world.says("hello")
     await world.sees("ok")
 

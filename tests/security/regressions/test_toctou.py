@@ -17,8 +17,8 @@ from tests.security.regressions.desk import Desk, asking, request, result
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from core.workspace import Changes
     from executors.effects import Effects
+    from executors.ending import Staged
 
 BEFORE, APPROVED, EVIL = b"before\n", b"what the owner approved\n", b"something else\n"
 
@@ -36,7 +36,7 @@ class Office:
         parts = CommitParts(files=files, staging=self.staging, seen=SeenStore(desk.database))
         self.commits = Commits(parts, effects, config=1)
 
-    async def open(self) -> Changes:
+    async def open(self) -> Staged:
         """The task has changed its copy, and that is staged."""
         (self.owner / "notes.txt").write_bytes(BEFORE)
         self.work.mkdir()
@@ -44,7 +44,7 @@ class Office:
         (self.work / FOLDER / "notes.txt").write_bytes(APPROVED)
         return await self.commits.stage(self.work)
 
-    async def approved_after(self, change: str, changes: Changes) -> str:
+    async def approved_after(self, change: str, changes: Staged) -> str:
         """Between the card and the owner's tap, something is swapped; what came of it."""
         async with asking(self.desk, lambda: self.commits.settle(changes)) as (task, card):
             self.swap(change)

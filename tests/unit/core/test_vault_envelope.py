@@ -2,7 +2,7 @@
 
 import copy
 import pickle
-from dataclasses import asdict, replace
+from dataclasses import FrozenInstanceError, asdict, replace
 
 import pytest
 from hypothesis import assume, given
@@ -102,6 +102,51 @@ def test_a_wrapped_key_is_no_sealed_value() -> None:
     assert shared.wrapped(MASTER, 7) != KEY.wrapped(MASTER, 7)  # nonces are never the same
     with pytest.raises(UserFacing):
         KEY.open(KEY.wrapped(MASTER, 7), PLACE)
+
+
+def test_what_an_earlier_release_stored_still_opens() -> None:
+    sealed = (
+        "45a5622e8bb677a1ac58acfe19ce1a8129296048602391579d9ca1d0e3f3c73bfa831e725cfe3d2b72fa9e"
+    )
+    wrapped = (
+        "1135356af42f7f0314e8177d638d6e98418f9360f8686affab521936"
+        "c77b0e1dfd503457017248cdf6ce8028601da9bc38f2c012abdd5164ef93f7e0"
+    )
+    assert MASTER.unwrap(bytes.fromhex(wrapped), 7).open(bytes.fromhex(sealed), PLACE) == VALUE
+
+
+def test_every_new_key_is_another_one_of_256_bits() -> None:
+    first, second = DataKey.new(), DataKey.new()
+    assert len(first.wrapped(MASTER, 1)) == 12 + 32 + 16
+    assert first.open(first.close(VALUE, PLACE), PLACE) == VALUE
+    with pytest.raises(UserFacing):
+        second.open(first.close(VALUE, PLACE), PLACE)
+
+
+def test_a_refusal_says_what_to_do() -> None:
+    with pytest.raises(UserFacing) as caught:
+        KEY.open(b"", PLACE)
+    assert caught.value.sentence() == (
+        "The stored secret GITHUB_TOKEN was changed from outside and does not open.\n"
+        "Set it again: agentai secret set GITHUB_TOKEN --host api.github.com"
+    )
+    with pytest.raises(ConfigError) as refused:
+        MASTER.unwrap(b"", 7)
+    assert str(refused.value) == (
+        "setting AGENTAI_SECRET_KEY: does not open the vault; was the key changed?"
+    )
+
+
+def test_a_place_is_a_fixed_value() -> None:
+    with pytest.raises(FrozenInstanceError):
+        PLACE.host = "evil.example"  # type: ignore[misc]
+    with pytest.raises(TypeError, match="positional"):
+        Place("install-1", "A", 1, "a.example", "h", "{}")  # type: ignore[call-arg]
+    assert not hasattr(PLACE, "__dict__")
+
+
+def test_keys_are_shown_as_dots() -> None:
+    assert (repr(KEY), repr(MASTER)) == ("DataKey(•••)", "MasterKey(•••)")
 
 
 def test_nothing_shows_a_key_or_a_value() -> None:

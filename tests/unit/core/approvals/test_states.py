@@ -134,6 +134,7 @@ def test_a_yes_has_the_owner_the_place_the_time_and_the_code(
         assert decision.code == approval.code or decision.via == "button"
         assert not (decision.via == "button" and approval.is_production)
         assert approval.may_remember or decision.choice is Choice.ONCE
+        assert not approval.is_production or decision.choice is Choice.ONCE
 
 
 def test_every_refusal_is_a_sentence() -> None:

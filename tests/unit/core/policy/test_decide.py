@@ -121,6 +121,8 @@ TABLE = [
      ASK, Reason.RULE_OF_TWO, "Click here"),
     ("nothing that could be in words", eff(destinations=(), targets=(), content=()),
      but(words=WORDS, labels=TAINTED), ASK, Reason.RULE_OF_TWO, "use:mail:draft"),
+    ("only a destination", eff(targets=()), but(words=WORDS, labels=TAINTED),
+     ALLOW, Reason.OWN_WORDS, ""),
     ("only content", eff(destinations=(), targets=()), but(words=WORDS, labels=TAINTED),
      ASK, Reason.RULE_OF_TWO, "use:mail:draft"),
     ("a cleared destination", eff(destinations=("eve@example.com",)),

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from core.policy import Budget, Effect, EffectKind, Grant, HostRule, Reason, SecretRule, Spent, Tier
-from core.policy.grants import VerbRule, split_host
+from core.policy.grants import READS, VerbRule, _plain, split_host
 
 RULE = HostRule(host="api.example.com", methods=("GET",), paths=("/v1/", "/me"))
 REQUESTS = [
@@ -66,6 +66,12 @@ def test_a_verb_rule_grants_up_to_its_tier(rule: VerbRule, *, expected: bool) ->
     assert Grant(verbs=(rule,)).grants(effect()) is expected
 
 
+def test_a_rule_for_changes_does_not_cover_what_destroys() -> None:
+    rule = VerbRule(integration="mail", verbs=("send",), tier=Tier.CHANGE)
+    assert rule.matches(effect(tier=Tier.READ))
+    assert not rule.matches(effect(tier=Tier.DESTRUCTIVE))
+
+
 @pytest.mark.parametrize(
     ("tier", "targets", "expected"),
     [
@@ -90,6 +96,8 @@ def test_nothing_is_granted_by_an_empty_layer_and_everything_by_the_full_one() -
         assert Grant.everything().grants(one)
     assert Grant.everything(Budget(calls=1)).budget.calls == 1
     assert Grant.everything().budget == Budget()
+    ports = Grant.everything().hosts[0].ports
+    assert (ports[0], ports[-1], len(ports)) == (1, 65_535, 65_535)
 
 
 @pytest.mark.parametrize(
@@ -103,6 +111,8 @@ def test_nothing_is_granted_by_an_empty_layer_and_everything_by_the_full_one() -
 )
 def test_a_secret_is_bound_to_its_host(rule: SecretRule, *, expected: bool) -> None:
     assert Grant(secrets=(rule,)).grants_secret("TOKEN", "a.example") is expected
+    other = SecretRule(name="OTHER", host="c.example")
+    assert Grant(secrets=(other, rule)).grants_secret("TOKEN", "a.example") is expected
 
 
 def test_any_change_of_a_layer_changes_its_digest() -> None:
@@ -118,8 +128,21 @@ def test_any_change_of_a_layer_changes_its_digest() -> None:
     assert one.digest == Grant(destinations=frozenset({"c", "b", "a"})).digest
 
 
+def test_the_canonical_form_of_a_layer_keeps_its_shape_and_orders_its_sets() -> None:
+    letters = frozenset("hgfedcba")
+    value = {"set": letters, "list": ("x", 1, [True, None]), "cost": Decimal("1.50"), 1: {"a": 0.5}}
+    assert _plain(value) == {
+        "set": list("abcdefgh"), "list": ["x", 1, [True, None]], "cost": "1.50", "1": {"a": 0.5},
+    }  # fmt: skip
+
+
+def test_methods_that_read_are_these_three() -> None:
+    assert frozenset({"GET", "HEAD", "OPTIONS"}) == READS
+
+
 def test_a_host_and_port_are_split_at_the_last_colon() -> None:
     assert split_host("a.example:443") == ("a.example", 443)
+    assert split_host("[::1]:8443") == ("[::1]", 8443)
 
 
 LIMITS = Budget(calls=2, bytes_out=10, fan_out=2, cost=Decimal(1), seconds=5)

@@ -45,6 +45,54 @@ HOSTS = [
     ("EXAMPLE.com", "example.com", True),
     ("exampleXcom", "example.com", False),
     ("see example.com_x", "example.com", False),
+    ("see notes.readme.md", "notes.readme.md", False),
+    ("", "", False),
+    # the address of a page
+    ("see HTTP://Example.com:8080/a, please", "example.com", True),
+    ("see https://example.com, https://b.example.", "example.com", True),
+    ("see https://a.example\n(https://example.com).", "example.com", True),
+    ("see [this](https://example.com/a)", "example.com", True),
+    ("see <https://example.com>", "example.com", True),
+    ("see \u201chttps://example.com\u201d \u2018https://b.example\u2019", "b.example", True),
+    ("curl 'https://example.com/a';", "example.com", True),
+    ("log in at https://me:word@example.com/a", "example.com", True),
+    ("log in at https://example.com@evil.example/a", "example.com", False),
+    ("log in at https://example.com:443@evil.example/a", "example.com", False),
+    ("log in at https://safe.example\\@evil.example/a", "evil.example", False),
+    ("log in at https://safe.example\\@evil.example/a", "safe.example", False),
+    ("see https://safe.example/go?to=https://evil.example/x", "safe.example", True),
+    ("see https://safe.example/go?to=https://evil.example/x", "evil.example", False),
+    ("see https://safe.example/(https://evil.example/x", "evil.example", False),
+    ('see https://safe.example/?q="evil.example"', "evil.example", False),
+    ("see https://safe.example#evil.example", "evil.example", False),
+    ("see safe.example/(https://evil.example/x)", "evil.example", False),
+    ("see safe.example?(https://evil.example/x)", "evil.example", False),
+    ("see xhttps://evil.example", "evil.example", False),
+    ("see ftp://evil.example", "evil.example", False),
+    ("see https://lib.rs/crates", "lib.rs", True),
+    ("see https://evil.example.com", "example.com", False),
+    ("see https://[evil.example]", "evil.example", False),
+    # a word of its own
+    ("www.informations.com", "www.informations.com", True),
+    ("my page (www.dora-website.com)", "www.dora-website.com", True),
+    ("read www.company-todo-list.com/alice!", "www.company-todo-list.com", True),
+    ("sum up example.com/a?b#c", "example.com", True),
+    ("is example.com\u2019s page up", "example.com", True),
+    ("what does 'example.com' say?", "example.com", True),
+    ("is it example.com?", "example.com", True),
+    ("see a/example.com", "example.com", False),
+    ("see x=example.com", "example.com", False),
+    ("see example.com@evil.example", "example.com", False),
+    ("see example.com\u0435", "example.com", False),
+    ("see \u212alaus.example and https://\u212alaus.example", "klaus.example", False),
+    # a file
+    ("Tidy up README.md and run setup.sh", "readme.md", False),
+    ("Tidy up README.md and run setup.sh", "setup.sh", False),
+    ("Read lib.rs, main.py and data.zip", "lib.rs", False),
+    ("Read lib.rs, main.py and data.zip", "main.py", False),
+    ("Read lib.rs, main.py and data.zip", "data.zip", False),
+    ("Play (clip.mov)", "clip.mov", False),
+    ("Read data.zip/inside", "data.zip", False),
 ]
 
 
@@ -69,6 +117,10 @@ NAMES = [
     ("title it '{anything}'", "whatever I like", False),
     ("Dinner at {place}", "Dinner at Chez Nous", False),
     ("the plan", "pl\u200ban", False),
+    ("the pl an", "pl\u200ban", False),
+    ("title it XDinner at {place}'", "Dinner at Chez Nous", False),
+    ("title it 'Dinner at {place}X", "Dinner at Chez Nous", False),
+    ("the k list", "the 2 list", False),
     ("...", "...", False),
     ("file .md", ".md", True),
     ("the Plan.v2", "Plan", True),
@@ -88,6 +140,9 @@ CONTENTS = [
     ("say that you've seen it", "I've seen it", True),
     ("tell her your plan is mine", "my plan is mine", True),
     ("ask if they are in", "am in", True),
+    ("say that she helped me", "she helped you", True),
+    ("say that it is mine", "it is yours", True),
+    ("say that I do it myself", "I do it yourself", True),
     ("Congrats on the k-th place (k is the rank)", "Congrats on the 2-th place", True),
     ("Congrats on the 1st and 7 place", "the 1st and 12 place", True),
     ("Congrats on the k-th place", "Congrats on the 123-th place", False),
@@ -133,3 +188,24 @@ def test_no_words_clear_nothing(text: str, address: str) -> None:
 @given(st.emails())
 def test_an_address_that_the_owner_wrote_is_found(address: str) -> None:
     assert has_address((f"please write to {address} today",), address)
+
+
+LABELS = st.from_regex(r"[a-z]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
+SITES = st.lists(LABELS, min_size=1, max_size=3).map(lambda labels: ".".join([*labels, "example"]))
+
+
+@given(SITES, SITES, st.sampled_from(["/", "?", "#", "/a?b=", "/(", '/?"', "/https://", "#<"]))
+def test_an_address_inside_an_address_names_no_second_site(
+    first: str, second: str, between: str
+) -> None:
+    for begin in ("https://", ""):
+        for inner in (second, f"https://{second}/"):
+            text = f"see {begin}{first}{between}{inner}"
+            assert has_host((text,), first)
+            assert has_host((text,), second) is (first == second)
+
+
+@given(st.text(), SITES)
+def test_a_site_that_the_owner_wrote_is_found(text: str, site: str) -> None:
+    assert has_host((f"{text} {site} {text}",), site)
+    assert has_host((f"{text} (https://{site}/{text})",), site)

@@ -7,14 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.workspace import Changes, readable, summary
-from core.workspace.diff import LINES_CAP, TEXT_CAP, size_text
+from core.workspace.diff import SHOWN_CAP, TEXT_CAP, size_text
 from tests.unit.core.workspace.trees import change
 
 LINES = st.lists(st.sampled_from(["a", "b", "c\r", "", "\u202ed"]), max_size=30).map("\n".join)
 
 
-def diff(before: bytes | None, after: bytes | None, path: str = "notes.md") -> list[str]:
-    return readable(change(path, before, after), before, after).split("\n")
+def diff(
+    before: bytes | None, after: bytes | None, path: str = "notes.md", **caps: int
+) -> list[str]:
+    return readable(change(path, before, after), before, after, **caps).split("\n")
 
 
 def test_a_change_of_text_is_a_unified_diff() -> None:
@@ -53,9 +55,25 @@ def test_a_content_that_was_not_read_is_told_by_its_size() -> None:
     assert len(readable(change("a", b"1", b"2"), None, None).split("\n")) == 1
 
 
-def test_a_long_diff_is_cut_and_says_so() -> None:
-    lines = diff(None, b"x\n" * 256)
-    assert len(lines) == 1 + LINES_CAP + 1
+def test_nothing_is_left_out_of_a_long_text() -> None:
+    old = "".join(f"old {n}\n" for n in range(9_000)).encode()
+    new = "".join(f"new {n}\n" for n in range(9_000)).encode() + b"a " * 40_000 + b"the end\n"
+    lines = diff(old, new)
+    assert len(lines) == 2 + 9_000 + 9_001
+    assert lines[-1].endswith("the end")
+
+
+def test_what_would_be_too_long_even_so_is_told_by_its_digest() -> None:
+    hidden = "\u2060".encode() * (TEXT_CAP // 3)
+    (line,) = diff(hidden + b"\n", b"x\n" + hidden)
+    assert line.startswith("notes.md: 200 KB → 200 KB, sha256 ")
+    assert line.endswith(", too long to show")
+    assert len(diff(None, hidden)[2]) > SHOWN_CAP / 2
+
+
+def test_a_diff_is_cut_where_that_is_wanted_and_says_so() -> None:
+    lines = diff(None, b"x\n" * 256, lines=200)
+    assert len(lines) == 1 + 200 + 1
     assert lines[-1] == "… 57 more lines"
 
 
@@ -76,7 +94,8 @@ def test_a_change_of_the_unicode_form_alone_is_seen() -> None:
 
 
 def test_a_long_line_is_cut_and_says_so() -> None:
-    assert diff(None, b"x" * 5_000 + b"\n")[2].endswith("⟨4600 characters left out⟩")
+    line = diff(None, b"x" * 5_000 + b"\n", width=400)[2]
+    assert line.endswith("⟨4600 characters left out⟩")
 
 
 def test_a_hostile_text_does_not_take_hours() -> None:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 
 from core.errors import Bug, UserFacing
-from core.workspace import Changes, OwnerFiles
+from core.workspace import Changes, OwnerFiles, store
+from core.workspace.journal import Journals
 from tests.unit.core.workspace.trees import TREES, Desk, Tree, change, read, state, write
 
 OLD = {"a.md": b"a", "sub/b.md": b"b", "c.txt": b"c"}
@@ -22,15 +23,62 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path, OLD)
 
 
-def test_changes_are_committed_and_undone_and_the_undo_undone(desk: Desk) -> None:
+def test_changes_are_committed_and_undone_for_good(desk: Desk) -> None:
     desk.work_out(NEW, task=12)
     assert read(desk.owned) == NEW
     result = desk.files.undo()
     assert (result.undone, result.task, len(result.changes)) == ("c1", 12, 3)
     assert read(desk.owned) == OLD
     assert not (desk.owned / "new").exists()
-    assert desk.files.undo(12).undone == result.commit_id
+    for task in (12, None):
+        with pytest.raises(UserFacing, match="nothing to undo"):
+            desk.files.undo(task)
+    assert read(desk.owned) == OLD
+
+
+def test_repeated_undos_walk_back_through_all_that_a_task_committed(desk: Desk) -> None:
+    desk.give()
+    write(desk.work, NEW)
+    changes = desk.collect()
+    desk.commit(changes.of("new"), name="task-1-new")
+    desk.commit(changes.of("changed", "deleted"), name="task-1-approved")
+    assert desk.files.undo(1).undone == "task-1-approved"
+    assert read(desk.owned) == {**OLD, "new/x/y.md": b"y"}
+    assert desk.files.undo(1).undone == "task-1-new"
+    assert read(desk.owned) == OLD
+
+
+def test_repeated_undos_walk_back_through_all_tasks(desk: Desk) -> None:
+    trees = [{**OLD, "n": b"%d" % n} for n in range(4)]
+    for n, tree in enumerate(trees):
+        desk.work_out(tree, name=f"c{n}", task=n % 2)
+    for n in (3, 2, 1):
+        assert desk.files.undo().undone == f"c{n}"
+        assert read(desk.owned) == trees[n - 1]
+    desk.work_out({**OLD, "n": b"9"}, name="c9", task=1)
+    assert desk.files.undo(1).undone == "c9"
+    assert desk.files.undo().undone == "c0"
+    assert read(desk.owned) == OLD
+
+
+def test_an_undo_waits_only_shortly_while_files_are_being_changed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.work_out(NEW)
+    monkeypatch.setattr(store, "OWNER_WAITS_S", 0.0)
+    with (
+        Journals(desk.owned.parent / "versions").lock(),
+        pytest.raises(UserFacing, match="being changed right now; try again in a moment"),
+    ):
+        desk.files.undo()
     assert read(desk.owned) == NEW
+    assert desk.files.undo().undone == "c1"
+
+
+def test_files_are_listed_and_read_while_they_are_being_changed(desk: Desk) -> None:
+    with Journals(desk.owned.parent / "versions").lock():
+        assert len(desk.files.list()) == len(OLD)
+        assert desk.files.read("a.md", cap=1) == b"a"
 
 
 def test_an_undo_is_of_the_task_that_was_named(desk: Desk) -> None:
@@ -266,5 +314,3 @@ def test_any_tree_becomes_any_other_and_back(old: Tree, new: Tree) -> None:
         assert read(desk.owned) == new
         desk.files.undo()
         assert read(desk.owned) == old
-        desk.files.undo()
-        assert read(desk.owned) == new
