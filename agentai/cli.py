@@ -26,13 +26,14 @@ COMMANDS: dict[str, tuple[str, bool, str]] = {
     "export": ("agentai.export", True, "write everything the instance knows to a file"),
     "secret": ("agentai.secret_command", True, "set, list and delete secrets for tasks"),
     "audit": ("agentai.audit_command", True, "verify and export the audit trail"),
+    "skill": ("agentai.skill_command", True, "check and begin skills"),
     "stop": ("agentai.stop_command", False, "stop every task at once, whatever else hangs"),
     "image": ("agentai.image_command", True, "build the image that tasks run in"),
     "version": ("agentai.version_command", True, "show the version"),
 }
 # These connect to whatever `agentai up` runs for the same folder.
 JOINS_RUNNING = {"serve", "executor", "doctor", "config", "export", "secret", "audit", "stop"}
-OWN_HELP = {"config", "export", "doctor", "secret", "audit"}
+OWN_HELP = {"skill", "config", "export", "doctor", "secret", "audit"}
 
 
 def main(argv: list[str] | None = None) -> int:
