@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from bot.cards import Card
 from bot.delivery import FilePayload
-from bot.render import compose
+from bot.render import compose, utf16_len
 from core.approvals import Choice, State
 from core.hygiene import show_confusables, visible
 from core.policy.reasons import Reason, explain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from bot.delivery import Button
     from core.approvals import Approval
     from core.approvals.types import ApprovedAction
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 VALUE_CAP = 300
 DISPLAY_CAP = 1_200
 SHOWN_ACTIONS = 8
-CARD_CAP = 3_200
+CARD_CAP = 3_200  # UTF-16 units, as Telegram counts; what follows the actions needs less than 800
+FILE_CAP = 16 * 1024 * 1024
 LETTERS = {Choice.ONCE: "o", Choice.TASK: "t", Choice.ALWAYS: "a", Choice.DENY: "d"}
 ENDINGS = {
     State.DENIED: "You said no.",
@@ -101,17 +104,25 @@ def describe(action: ApprovedAction) -> list[Part]:
     found: dict[str, Any] = json.loads(action.action)
     match found["kind"]:
         case "egress":
-            return _request(found)
+            return [*_request(found), *_content(action.display)]
         case "access":
             return _access(found)
         case "files":
-            return _files(found, action.display)
+            return [*_files(found), *_content(action.display)]
         case _:
-            values = json.dumps(found["arguments"], ensure_ascii=False)
-            return [
-                f"{shown(found['resource'])}: {shown(found['verb'])}\n",
-                ("code", shown(values)),
-            ]
+            return [*_use(found), *_content(action.display)]
+
+
+def _content(display: str) -> list[Part]:
+    """The beginning of what is written or sent; all of it comes as a file."""
+    if not display.strip():
+        return []
+    return ["\n", ("pre", cut(visible(display), DISPLAY_CAP))]
+
+
+def _use(found: dict[str, Any]) -> list[Part]:
+    values = json.dumps(found["arguments"], ensure_ascii=False)
+    return [f"{shown(found['resource'])}: {shown(found['verb'])}\n", ("code", shown(values))]
 
 
 def _request(found: dict[str, Any]) -> list[Part]:
@@ -138,13 +149,10 @@ def _access(found: dict[str, Any]) -> list[Part]:
     return ["Reach ", ("code", shown(host)), f": {what}"]
 
 
-def _files(found: dict[str, Any], display: str) -> list[Part]:
+def _files(found: dict[str, Any]) -> list[Part]:
     name = shown(found["targets"][0]) if found["targets"] else "?"
     word = {"delete": "Delete", "overwrite": "Replace"}.get(found["verb"], shown(found["verb"]))
-    parts: list[Part] = [("bold", word), " ", ("code", name)]
-    if display.strip():
-        parts += ["\n", ("pre", cut(visible(display), DISPLAY_CAP))]
-    return parts
+    return [("bold", word), " ", ("code", name)]
 
 
 def shown(text: object, cap: int = VALUE_CAP) -> str:
@@ -155,10 +163,12 @@ def shown(text: object, cap: int = VALUE_CAP) -> str:
 
 def cut(text: str, cap: int) -> str:
     """`text` within `cap` characters; what is left out is named by size and digest."""
-    if len(text) <= cap:
-        return text
+    return text if len(text) <= cap else f"{text[:cap]}… ({_measured(text)})"
+
+
+def _measured(text: str) -> str:
     digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:12]
-    return f"{text[:cap]}… ({len(text)} characters in all, sha256 {digest}…)"
+    return f"{len(text)} characters in all, sha256 {digest}…"
 
 
 def _fitted(parts: list[Part]) -> list[Part]:
@@ -167,10 +177,10 @@ def _fitted(parts: list[Part]) -> list[Part]:
     left = CARD_CAP
     for part in parts:
         text = part if isinstance(part, str) else part[1]
-        if len(text) > left:
+        if utf16_len(text) > left:
             return [*kept, "\n… The file holds the rest."]
         kept.append(part)
-        left -= len(text)
+        left -= utf16_len(text)
     return kept
 
 
@@ -184,9 +194,19 @@ def whole(approval: Approval) -> FilePayload | None:
     )
     if not is_cut:
         return None
-    texts = [f"{a.action}\n\n{visible(a.display)}".strip() for a in approval.actions]
-    text = "\n\n----\n\n".join(texts)
+    text = "\n\n----\n\n".join(_wholes(approval.actions))
     return FilePayload(
         filename=f"approval-{approval.id}.txt", caption=f"#{approval.task_no} all of it",
         content=b64encode(text.encode("utf-8", "replace")).decode(),
     )  # fmt: skip
+
+
+def _wholes(actions: Sequence[ApprovedAction]) -> Iterator[str]:
+    """Each action with all that is written or sent, as far as one file may hold it."""
+    left = FILE_CAP
+    for action in actions:
+        content = visible(action.display)
+        left -= len(content.encode("utf-8", "replace"))
+        if left < 0:
+            content = f"Too much for one file: {_measured(content)}"
+        yield f"{action.action}\n\n{content}".strip()

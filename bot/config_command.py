@@ -7,42 +7,35 @@
     /config history            the versions
     /config rollback N         the settings of version N again
 
-A message that holds a key is deleted from the chat at once; the inbox holds it sealed (see
-`bot.inbox`).
+A message that holds a key is deleted from the chat through the outbox, so that a crash or an outage
+only delays it. The inbox holds it sealed (see `bot.inbox`).
 """
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from bot.cards import escape
 from core.config import SPECS
 from core.config.spec import find_spec
-from core.errors import AgentAIError, ConfigError, UserFacing
+from core.errors import ConfigError, UserFacing
 from core.seal import PREFIX
 
 if TYPE_CHECKING:
     from bot.outbox_store import OutboxStore
     from bot.route import Route
-    from bot.telegram_api import TelegramApi
     from bot.updates import Message
     from core.config import Config, ConfigStore
     from core.seal import Seal
-
-log = logging.getLogger(__name__)
 
 
 class ConfigCommand:
     """Handles /config and its forms."""
 
-    def __init__(
-        self, *, config: ConfigStore, store: OutboxStore, seal: Seal, api: TelegramApi
-    ) -> None:
+    def __init__(self, *, config: ConfigStore, store: OutboxStore, seal: Seal) -> None:
         self._config = config
         self._store = store
         self._seal = seal
-        self._api = api
 
     async def handle(self, route: Route, message: Message, rest: str) -> None:
         """Answers with Markdown; `UserFacing` says what was wrong."""
@@ -68,13 +61,13 @@ class ConfigCommand:
     async def _set(self, route: Route, message: Message, name: str, value: str) -> str:
         spec = find_spec(name)
         if spec.is_secret:
+            await route.delete(self._store, message)
             value = self._opened(name, value)
-            route.later.append(lambda: self._delete(message))
         config = await self._config.set(name, value, actor="owner")
         route.has_config = True
         text = _changed(name, config)
         if spec.is_secret:
-            text += "\nI deleted your message with it. Telegram has seen it, though."
+            text += "\nI am deleting your message with it. Telegram has seen it, though."
         return text
 
     def _opened(self, name: str, value: str) -> str:
@@ -84,14 +77,6 @@ class ConfigCommand:
             return self._seal.open(value, name=name)
         except ConfigError:
             raise UserFacing(f"I cannot read the value of {name}. Please send it again.") from None
-
-    async def _delete(self, message: Message) -> None:
-        try:
-            await self._api.call(
-                "deleteMessage", chat_id=message.sender.chat_id, message_id=message.message_id
-            )
-        except AgentAIError as error:
-            log.warning("a message with a key could not be deleted: %s", error)
 
     async def _history(self) -> str:
         versions = await self._config.history()

@@ -1,4 +1,9 @@
-"""Ordinary messages, replies to tasks, corrections, documents: what the owner says."""
+"""Ordinary messages, replies to tasks, corrections, documents: what the owner says.
+
+Threat: text that somebody else or the model wrote becomes the owner's words. So what we add stands
+on lines of its own, which `core.tasks.seen` leaves out, and forwarded text stays marked as such
+when it is corrected.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ from bot.cards import short
 from bot.files import MAX_BYTES, too_big
 from coordinator.store import NewMessage
 from core.tasks import TaskState, answer_key, has_ended
+from core.tasks.seen import TASK_NOTE, notes_of
 
 if TYPE_CHECKING:
     from bot.files import FileStore
@@ -46,7 +52,7 @@ class Conversing:
         if not text:
             return
         if about is not None:
-            text = f"(about task #{about.no}, {short(about.title, 80)}) {text}"
+            text = f"{TASK_NOTE}#{about.no}: {short(about.title, 80)}]\n{text}"
         await self._keep(route, message, text)
 
     async def _task_replied_to(self, route: Route, message: Message) -> Task | None:
@@ -107,7 +113,7 @@ class Conversing:
                 return
             hold_s = ALBUM_WITHIN_S
         elif (
-            message.file is None
+            text == message.text  # nothing of ours may slip into the middle of theirs
             and not message.is_forwarded
             and await self._continues(route, chat_id, text, hold_s)
         ):
@@ -132,15 +138,14 @@ class Conversing:
     async def edited(self, route: Route, message: Message) -> None:
         """A correction: of what is pending, of the task it led to, or of what was answered."""
         chat_id = message.sender.chat_id
-        if message.text.startswith("/"):
+        kept = await self._conversation.find(route.session, chat_id, message.message_id)
+        is_foreign = message.is_forwarded or (kept is not None and kept["is_forwarded"])
+        if message.text.startswith("/") and not is_foreign:
             await self._command_edited(route, message)
             return
-        kept = await self._conversation.find(route.session, chat_id, message.message_id)
         if kept is None or not message.text:
             return
-        text = message.text
-        if message.file is not None:  # only the caption can change: the line about the file stays
-            text = f"{kept['text'].partition(chr(10))[0]}\n{text}"
+        text = "\n".join([*_notes(message, kept["text"]), message.text])
         if text == kept["text"]:
             return
         if await self._conversation.replace_pending(route.session, kept["id"], text):
@@ -148,12 +153,12 @@ class Conversing:
             return
         led_to = await self._tasks.of_origin(chat_id, message.message_id)
         live = [t for t in led_to if not has_ended(t.state) and t.kind == "agent"]
-        if live:
+        if live and not is_foreign:  # what others wrote steers no task
             await self._correct_tasks(route, message, live)
             return
         new = NewMessage(
             chat_id=chat_id, text=text, telegram_id=message.message_id,
-            corrects=kept["original"],
+            corrects=kept["original"], is_forwarded=is_foreign,
         )  # fmt: skip
         await self._conversation.add(route.session, new)
         route.lanes.add(chat_id)
@@ -187,3 +192,9 @@ class Conversing:
                 text = f"#{task.no} had already started. Send the command again to run it anew."
             chat_id = message.sender.chat_id
             await route.say(self._store, chat_id, text, reply_to=message.message_id)
+
+
+def _notes(message: Message, kept: str) -> list[str]:
+    """The lines of ours that stay when a message is edited: its file and its task are the same."""
+    has_notes = message.file is not None or message.reply_to is not None
+    return notes_of(kept) if has_notes else []

@@ -45,7 +45,15 @@ class FilePayload(_Payload):
     content: str | None = None
 
 
-Method = Literal["text", "edit", "file"]
+class DeletePayload(_Payload):
+    """A message of the owner's that must go from the chat: it holds a secret."""
+
+    message_id: int
+
+
+Method = Literal["text", "edit", "file", "delete"]
+NOTICE = "I had something to say that Telegram refused to show: {reason}"
+NOT_DELETED = "I could not delete your message with a secret ({reason}). Please delete it yourself."
 
 
 def text_payload(
@@ -94,6 +102,11 @@ def file_call(payload: FilePayload, chat_id: int) -> dict[str, Any]:
     }
 
 
+def delete_call(payload: DeletePayload, chat_id: int) -> dict[str, Any]:
+    """Fields of deleteMessage."""
+    return {"chat_id": chat_id, "message_id": payload.message_id}
+
+
 def _reply(message_id: int | None) -> dict[str, Any] | None:
     """A reply to a message that may have been deleted meanwhile must still arrive."""
     if message_id is None:
@@ -136,6 +149,8 @@ def remedy(refusal: str, *, method: Method, has_entities: bool, is_blocked: bool
     text = refusal.lower()
     if is_blocked:
         return "wait"  # the owner may unblock the bot; nothing is dropped meanwhile
+    if method == "delete" and "not found" in text:
+        return "gone"
     if method == "edit":
         if "not modified" in text:
             return "gone"

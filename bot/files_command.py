@@ -2,6 +2,9 @@
 
 /files            the list         /files report    those whose names hold "report"
 /files get NAME   sends one back   /undo, /undo 12  takes the last change (of task 12) back
+                                   again: the one before it
+
+No update waits behind these for long: whoever else holds the files is waited for 2 s at most.
 """
 
 from __future__ import annotations
@@ -69,7 +72,7 @@ class FilesCommand:
         await self._audit.append(route.session, "files.undone", body)
         await route.say(
             self._store, message.sender.chat_id,
-            f"Undone: what task #{done.task} changed in {names}. /undo again brings it back.",
+            f"Undone: what task #{done.task} changed in {names}. /undo takes back what was before.",
         )  # fmt: skip
 
 

@@ -24,10 +24,14 @@ from typing import TYPE_CHECKING, Any
 from telegram import InputFile
 
 from bot.delivery import (
+    NOT_DELETED,
+    NOTICE,
+    DeletePayload,
     FilePayload,
     Method,
     TextPayload,
     candidates,
+    delete_call,
     edit_call,
     file_call,
     read_probe,
@@ -49,7 +53,6 @@ log = logging.getLogger(__name__)
 
 BLOCKED_PAUSE_S = 60.0
 LOOK_EVERY_S = 5.0
-NOTICE = "I had something to say that Telegram refused to show: {reason}"
 UPLOAD_WITHIN_S = 180.0
 
 
@@ -112,12 +115,16 @@ class Outbox:
         self.on_sent(row, message_id)
 
     async def _send(self, row: Outgoing) -> int:
-        """The call itself; returns the id of the message that now shows the payload."""
+        """The call itself; returns the id of the message that now shows the payload, or 0."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(self._pacer.wait_s(row.chat_id, now=loop.time()))
         self._pacer.take(row.chat_id, now=loop.time())
         if row.method == "file":
             return await self._send_file(row)
+        if row.method == "delete":
+            gone = DeletePayload.model_validate(row.payload)
+            await self._api.call("deleteMessage", **delete_call(gone, row.chat_id))
+            return 0
         payload = TextPayload.model_validate(row.payload)
         if row.method == "edit" and row.edit_message_id is not None:
             fields = edit_call(payload, row.chat_id, row.edit_message_id)
@@ -153,7 +160,8 @@ class Outbox:
                 raise Unsent(f"the owner cannot be reached: {error}", BLOCKED_PAUSE_S)
             case "give_up":
                 log.error("telegram refused a message: %s", error, extra={"row": row.id})
-                await self._store.mark_failed(row, str(error), notice=NOTICE)
+                notice = NOT_DELETED if method == "delete" else NOTICE
+                await self._store.mark_failed(row, str(error), notice=notice)
 
     # --- sends whose answer was lost ---
 
@@ -169,9 +177,10 @@ class Outbox:
     async def _look_for(self, row: Outgoing) -> int | None:
         """The id under which the row arrived, or None.
 
-        Edits need no look: repeating one is harmless.
+        Edits and deletions need no look: repeating one is harmless.
         """
-        if row.method == "edit" and row.edit_message_id is not None:
+        is_edit = row.method == "edit" and row.edit_message_id is not None
+        if is_edit or row.method == "delete":
             return None
         known = await self._store.known_message_ids(row.chat_id, row.after_id)
         for candidate in candidates(row.after_id, known):

@@ -65,7 +65,7 @@ class Presses:
         route.later.append(lambda: self._answer(press, text))
 
     async def _choose(self, route: Route, press: Press, choice: int) -> str:
-        """Takes the owner's choice as their message, once."""
+        """Takes the owner's choice as their message, once; its wording stays the model's."""
         chat_id = press.sender.chat_id
         if press.message_id is None:
             return TOO_OLD
@@ -76,7 +76,8 @@ class Presses:
         if await self._store.choose(route.session, shown.id, choice) is None:
             return "You have already answered."
         text = str(choices[choice])
-        await self._conversation.add(route.session, NewMessage(chat_id=chat_id, text=text))
+        new = NewMessage(chat_id=chat_id, text=text, is_chosen=True)
+        await self._conversation.add(route.session, new)
         route.lanes.add(chat_id)
         message_id = press.message_id
         route.later.append(lambda: self._remove_keys(chat_id, message_id))

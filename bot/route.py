@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bot.delivery import text_payload
+from bot.delivery import DeletePayload, text_payload
 from bot.render import plain, render
 from core.errors import Bug
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from bot.cards import Card
     from bot.outbox_store import OutboxStore
+    from bot.updates import Message
     from core.bus import Bus
     from core.db import Session
     from core.spawn import Spawner
@@ -63,6 +64,12 @@ class Route:
         """Says a card with buttons."""
         payload = text_payload(card.piece, keys=card.keys, reply_to=reply_to)
         await store.enqueue(self.session, chat_id, payload, method="text")
+        self.has_messages = True
+
+    async def delete(self, store: OutboxStore, message: Message) -> None:
+        """Deletes a message of the owner's that held a secret, for sure and soon."""
+        payload = DeletePayload(message_id=message.message_id)
+        await store.enqueue(self.session, message.sender.chat_id, payload, method="delete")
         self.has_messages = True
 
 

@@ -6,17 +6,16 @@
     /secret delete NAME
 
 Threat: the value stays readable in the chat, the inbox or a log. The inbox holds it sealed (see
-`bot.inbox`), the message is deleted at once, and the answer says that Telegram has seen it. Whoever
-mistypes the command may put the value where the name or the host belongs: what is not surely
-harmless is deleted, and no answer repeats it.
+`bot.inbox`), the message is deleted through the outbox (a crash or an outage only delays it), and
+the answer says that Telegram has seen it. Whoever mistypes the command may put the value where the
+name or the host belongs: what is not surely harmless is deleted, and no answer repeats it.
 """
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
-from core.errors import AgentAIError, ConfigError, UserFacing
+from core.errors import ConfigError, UserFacing
 from core.seal import PREFIX
 from core.vault import parse_name
 from core.vault.names import PLAIN, parse_use
@@ -27,13 +26,11 @@ if TYPE_CHECKING:
     from bot.outbox_store import OutboxStore
     from bot.route import Route
     from bot.secret_form import SecretForm
-    from bot.telegram_api import TelegramApi
     from bot.updates import Message
     from core.audit import Audit
     from core.seal import Seal
     from core.vault import Vault
 
-log = logging.getLogger(__name__)
 SEALED_AS = "secret"
 HEADER = "authorization"
 USAGE = (
@@ -46,21 +43,22 @@ class SecretCommand:
     """Handles /secret and its forms."""
 
     def __init__(
-        self, *, vault: Vault, audit: Audit, store: OutboxStore, seal: Seal, api: TelegramApi,
-        form: SecretForm,
-    ) -> None:  # fmt: skip
+        self, *, vault: Vault, audit: Audit, store: OutboxStore, seal: Seal, form: SecretForm
+    ) -> None:
         self._vault = vault
         self._audit = audit
         self._store = store
         self._seal = seal
-        self._api = api
         self._form = form
 
     async def handle(self, route: Route, message: Message, rest: str) -> None:
         """Answers in plain text; `UserFacing`, never with a value, says what was wrong."""
-        action, *words = self._opened(rest).split(maxsplit=3) or ["list"]
+        opened = self._opened(rest)
+        action, *words = ["unreadable"] if opened is None else opened.split(maxsplit=3) or ["list"]
         if not _is_harmless(action, words):
-            route.later.append(lambda: self._remove(message))
+            await route.delete(self._store, message)
+        if opened is None:
+            raise UserFacing("I cannot read that. Please send it again.")
         match action, words:
             case "list", []:
                 text = await self._list()
@@ -92,20 +90,20 @@ class SecretCommand:
             f"Or in its terminal:\nagentai secret set {name} --host {host}"
         )
 
-    def _opened(self, rest: str) -> str:
+    def _opened(self, rest: str) -> str | None:
         if not rest.startswith(PREFIX):
             return rest
         try:
             return self._seal.open(rest, name=SEALED_AS)
         except ConfigError:
-            raise UserFacing("I cannot read that. Please send it again.") from None
+            return None
 
     async def _keep(self, route: Route, name: str, host: str, value: str) -> str:
         version = await self._vault.set(route.session, name, value, host=host)
         await self._audit.append(route.session, "secret.set", {"name": name, "version": version})
         return (
-            f"{name} is kept, for {host} only. I deleted your message with it; Telegram has seen "
-            f"it, though. /secret set {name} {host} without a value shows better ways."
+            f"{name} is kept, for {host} only. I am deleting your message with it; Telegram has "
+            f"seen it, though. /secret set {name} {host} without a value shows better ways."
         )
 
     async def _delete(self, route: Route, name: str) -> str:
@@ -113,14 +111,6 @@ class SecretCommand:
             raise UserFacing("There is no secret of that name.", "/secret lists them.")
         await self._audit.append(route.session, "secret.deleted", {"name": name})
         return f"{name} is deleted."
-
-    async def _remove(self, message: Message) -> None:
-        try:
-            await self._api.call(
-                "deleteMessage", chat_id=message.sender.chat_id, message_id=message.message_id
-            )
-        except AgentAIError as error:
-            log.warning("a message with a secret could not be deleted: %s", error)
 
 
 def _is_harmless(action: str, words: Sequence[str]) -> bool:

@@ -59,6 +59,7 @@ class _Message(_Part):
     reply_to_message: _Ref | None = None
     forward_origin: dict[str, Any] | None = None
     forward_date: int | None = None
+    via_bot: dict[str, Any] | None = None
     document: _File | None = None
     photo: list[_File] | None = None
     voice: _File | None = None
@@ -102,7 +103,10 @@ class SentFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
-    """A message, new or edited; `text` is the caption when it carries a file."""
+    """A message, new or edited; `text` is the caption when it carries a file.
+
+    `is_forwarded`: somebody else wrote it, also when it was sent through an inline bot.
+    """
 
     update_id: int
     sender: Sender
@@ -163,8 +167,14 @@ def _message(update_id: int, message: _Message, user: _User, *, is_edit: bool) -
         album=message.media_group_id,
         file=_file(message),
         is_edit=is_edit,
-        is_forwarded=message.forward_origin is not None or message.forward_date is not None,
+        is_forwarded=_is_foreign(message),
     )
+
+
+def _is_foreign(message: _Message) -> bool:
+    """Whether the sender did not write it: forwarded, or made by an inline bot."""
+    signs = (message.forward_origin, message.forward_date, message.via_bot)
+    return any(sign is not None for sign in signs)
 
 
 def _press(update_id: int, callback: _Callback) -> Press | Other:

@@ -1,11 +1,12 @@
 -- name: add_message
-insert into messages (chat_id, role, telegram_id, text, corrects, reply_to, album, hold_until, is_forwarded)
-values ($1, $2, $3, $4, $5, $6, $7, case when $8::float8 > 0 then clock_timestamp() + $8 * interval '1 second' end, $9)
+insert into messages (chat_id, role, telegram_id, text, corrects, reply_to, album, is_forwarded, is_chosen, hold_until)
+values ($1, $2, $3, $4, $5, $6, $7, $9, $10,
+        case when $8::float8 > 0 then clock_timestamp() + $8 * interval '1 second' end)
 on conflict do nothing
 returning id
 
 -- name: find_owner_message
-select id, text, coalesce(corrects, id) as original from messages
+select id, text, coalesce(corrects, id) as original, is_forwarded from messages
 where chat_id = $1 and telegram_id = $2 and role = 'owner'
 order by id desc limit 1
 
@@ -24,6 +25,7 @@ returning id
 -- name: newest_pending
 select id, text, telegram_id, hold_until > clock_timestamp() as is_held from messages
 where chat_id = $1 and role = 'owner' and turn_id is null and corrects is null and album is null
+  and not is_forwarded
 order by id desc limit 1
 
 -- name: append_pending

@@ -44,7 +44,10 @@ class Held:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewMessage:
-    """A message as the bot hands it in. `hold_s` is how long it waits for a continuation."""
+    """A message as the bot hands it in. `hold_s` is how long it waits for a continuation.
+
+    `is_forwarded`: somebody else wrote it; `is_chosen`: it is the text of a button, by the model.
+    """
 
     chat_id: int
     text: str
@@ -55,6 +58,7 @@ class NewMessage:
     album: str | None = None
     hold_s: float = 0.0
     is_forwarded: bool = False
+    is_chosen: bool = False
 
 
 class Conversation:
@@ -70,11 +74,15 @@ class Conversation:
         added: int | None = await session.fetchval(
             SQL["add_message"], new.chat_id, new.role, new.telegram_id, storable(new.text),
             new.corrects, new.reply_to, new.album, new.hold_s, new.is_forwarded,
+            new.is_chosen,
         )  # fmt: skip
         return added
 
     async def find(self, session: Session, chat_id: int, telegram_id: int) -> Row | None:
-        """What the owner's message says by now: columns id, text, original (its first row's id)."""
+        """What the owner's message says by now.
+
+        Columns id, text, original (its first row's id), is_forwarded.
+        """
         return await session.fetchrow(SQL["find_owner_message"], chat_id, telegram_id)
 
     async def replace_pending(self, session: Session, message_id: int, text: str) -> bool:

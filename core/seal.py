@@ -52,10 +52,10 @@ class Seal:
         """
         from cryptography.exceptions import InvalidTag
 
-        raw = base64.urlsafe_b64decode(sealed.removeprefix(PREFIX))
         try:
+            raw = base64.urlsafe_b64decode(sealed.removeprefix(PREFIX))
             return self._cipher.decrypt(raw[:12], raw[12:], name.encode()).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise ConfigError(
                 "AGENTAI_SECRET_KEY", f"does not open the stored {name}; was the key changed?"
             ) from None

@@ -14,35 +14,23 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from core.approvals import Ask, State
 from core.errors import Denied
-from core.policy import (
-    Budget,
-    Context,
-    Decision,
-    Grant,
-    HostRule,
-    Label,
-    SecretRule,
-    VerbRule,
-    decide,
-    explain,
-)
+from core.policy import Decision, Tier, decide, explain
 from core.policy.reasons import Reason
 from core.spawn import insist
+from executors.facts import TaskFacts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from core.approvals import Approval, Approvals, Ticket
-    from core.approvals.types import StoredGrant
     from core.audit import Audit
     from core.config import Config
     from core.db import Database
-    from core.policy import Effect, Verdict
+    from core.policy import Context, Effect, Label, SecretRule, Verdict
     from core.tasks import Task
     from core.tasks.seen import SeenStore
 
@@ -76,6 +64,7 @@ class Effects:
     """The effects of one task that this host runs.
 
     `on_wait(True)` is called when the task begins to wait for the owner, `on_wait(False)` after.
+    `changed` is set whenever the owner may have taken something back; who waits on it clears it.
     """
 
     def __init__(
@@ -84,127 +73,91 @@ class Effects:
     ) -> None:  # fmt: skip
         self._p = parts
         self.task = task
-        self._config = config
+        self.facts = TaskFacts(parts.approvals, parts.seen, task=task, config=config)
+        self._expires_s = config.whole("policy.approval_min") * 60
         self._on_wait = on_wait
         self._waiting = 0
         self._news = asyncio.Event()
+        self.changed = asyncio.Event()
         self._asking = asyncio.Lock()
-        self._secrets: tuple[SecretRule, ...] = ()
-        self._kept: tuple[float, Context] | None = None
-        self._calls = 0
-        self._reached: set[str] = set()
-        self.grants: tuple[StoredGrant, ...] = ()
 
     def wake(self) -> None:
         """The owner may have decided, or taken something back."""
-        self._kept = None
+        self.facts.forget()
         self._news.set()
+        self.changed.set()
 
     def know_secrets(self, rules: Sequence[SecretRule]) -> None:
         """Which secrets the vault holds, and where each may go."""
-        self._secrets = tuple(rules)
-
-    async def refresh(self) -> None:
-        """Reads anew what the owner allowed."""
-        self.grants = await self._p.approvals.grants(self.task.no)
-
-    # --- deciding ---
+        self.facts.know_secrets(rules)
 
     async def context(self) -> Context:
-        """Everything that a verdict about this task depends on, at most a second old."""
-        now = time.monotonic()
-        if self._kept is None or now - self._kept[0] > LOOK_EVERY_S:
-            await self.flush()
-            self._kept = (now, await self._read())
-        spent = self._kept[1].spent
-        reached = spent.destinations | self._reached
-        spent = replace(spent, calls=spent.calls + self._calls, destinations=reached)
-        return replace(self._kept[1], spent=spent)
-
-    async def _read(self) -> Context:
-        await self.refresh()
-        seen = await self._p.seen.read(self.task)
-        return Context(
-            manifest=Grant.everything(self._budget()), owner=self.owner_layer(),
-            ceiling=self.ceiling(), labels=seen.labels, words=seen.words, spent=seen.spent,
-            approved=await self._p.approvals.approved(self.task.no), scopes=self._scopes(),
-            is_stopped=seen.is_stopped,
-        )  # fmt: skip
-
-    def owner_layer(self) -> Grant:
-        """What the owner allowed: their own files, and whatever stands in `/grants`."""
-        hosts = tuple(host_rule(g.rule) for g in self.grants if g.kind == "host")
-        return Grant(
-            hosts=hosts, verbs=(VerbRule(integration="*", verbs=("*",)),), reads=("*",),
-            writes=("*",), secrets=self._secrets, budget=self._budget(),
-        )  # fmt: skip
-
-    def ceiling(self) -> Grant:
-        """What this instance never exceeds, as its operator set it."""
-        hosts = tuple(self._config.text("policy.hosts").split(","))
-        ports = tuple(int(p) for p in self._config.text("policy.ports").split(","))
-        return Grant(
-            hosts=tuple(HostRule(host=h.strip(), ports=ports) for h in hosts if h.strip()),
-            verbs=(VerbRule(integration="*", verbs=("*",)),), reads=("*",), writes=("*",),
-            secrets=(SecretRule(name="*", host="*"),), budget=self._budget(),
-        )  # fmt: skip
-
-    def _scopes(self) -> frozenset[str]:
-        return frozenset(str(g.rule.get("scope")) for g in self.grants if g.kind == "scope")
-
-    def _budget(self) -> Budget:
-        return Budget(
-            calls=self._config.whole("policy.calls"),
-            bytes_out=self._config.whole("policy.sent_mb") * 1024 * 1024,
-            fan_out=self._config.whole("policy.hosts_reached"),
-            cost=Decimal(str(self._config.number("policy.task_usd"))),
-            cards=self._config.whole("policy.cards"),
-        )
+        """What the kernel knows about the task, at most a second old."""
+        return await self.facts.context()
 
     # --- being allowed ---
 
     async def permit(
-        self, wanted: Sequence[Wanted], *, wait_s: float | None = None
-    ) -> tuple[Ticket | None, ...]:
+        self, wanted: Sequence[Wanted], *, wait_s: float | None = None,
+        prepare: Callable[[], Awaitable[None]] | None = None,
+    ) -> tuple[Ticket | None, ...]:  # fmt: skip
         """The right to carry out all of `wanted` now, asking the owner in one card where needed.
 
+        `prepare` does what may still fail, after the answer and before anything is used up.
         `Denied` when one of them may not happen, when the owner says no, or when they have not
         answered within `wait_s` (the card stays: asking again finds the answer). Cancelling leaves
         the card.
         """
+        verdicts = await self._verdicts(wanted)
+        if _asked(wanted, verdicts):
+            await self._ask(_asked(wanted, verdicts), _first(verdicts, Decision.ASK), wait_s)
+            self.facts.forget()
+            verdicts = await self._verdicts(wanted)  # what held before may have been taken back
+        if _asked(wanted, verdicts):
+            raise Denied("not_approved", "The approval cannot be used any more.")
+        if prepare is not None:
+            await prepare()
+        return await self._begin_all(wanted, verdicts)
+
+    async def _verdicts(self, wanted: Sequence[Wanted]) -> list[Verdict]:
+        """The kernel's answers; `Denied` when one is no."""
         context = await insist(self.context)
         verdicts = [decide(one.effect, context) for one in wanted]
         for one, verdict in zip(wanted, verdicts, strict=True):
             if verdict.decision is Decision.DENY:
-                await insist(lambda v=verdict, o=one: self._note_denial(o, v))  # type: ignore[misc]
+                await self._note_denial(one, verdict.code)
                 raise Denied(verdict.code, _sentence(verdict))
-        asks = [
-            (one, verdict)
-            for one, verdict in zip(wanted, verdicts, strict=True)
-            if verdict.decision is Decision.ASK
-        ]
-        if asks:
-            await self._ask([one for one, _ in asks], asks[0][1], wait_s)
-            self._kept = None
-        asked = {one.effect.digest for one, _ in asks} | context.approved
-        return tuple([await self._begin(one, asked) for one in wanted])
+        return verdicts
 
     async def _ask(self, wanted: list[Wanted], verdict: Verdict, wait_s: float | None) -> None:
-        may_remember = all(one.ask.remember for one in wanted) and not any(
-            one.effect.is_production for one in wanted
-        )
         async with self._asking:  # what asks at the same moment is counted, too
-            if await insist(lambda: self._p.approvals.cards(self.task.no)) >= self._budget().cards:
-                raise Denied(Reason.CARDS, explain(Reason.CARDS))
-            approval = await insist(
-                lambda: self._p.approvals.request(
-                    self.task.no, [one.ask for one in wanted], reason=verdict.code,
-                    detail=verdict.detail, may_remember=may_remember,
-                    expires_s=self._config.whole("policy.approval_min") * 60,
-                    is_production=any(one.effect.is_production for one in wanted),
-                )
-            )  # fmt: skip
+            approval = await self._pending(wanted)
+            if approval is None:
+                await self._check_cards(wanted)
+                approval = await insist(lambda: self._request(wanted, verdict))
         await self._wait_for(approval, wait_s)
+
+    async def _pending(self, wanted: list[Wanted]) -> Approval | None:
+        """The open card about exactly this; to find it again is not to ask again."""
+        digests = [one.effect.digest for one in wanted]
+        return await insist(lambda: self._p.approvals.pending_for(self.task.no, digests))
+
+    async def _check_cards(self, wanted: list[Wanted]) -> None:
+        count = await insist(lambda: self._p.approvals.cards(self.task.no))
+        if count >= self.facts.budget().cards:
+            await self._note_denial(wanted[0], Reason.CARDS)
+            raise Denied(Reason.CARDS, explain(Reason.CARDS))
+
+    async def _request(self, wanted: list[Wanted], verdict: Verdict) -> Approval:
+        """A new card. What destroys or touches production is approved once, whatever was asked."""
+        is_once = any(_is_grave(one.effect) for one in wanted)
+        may_remember = not is_once and all(one.ask.remember for one in wanted)
+        asks = [_once(one.ask) if is_once else one.ask for one in wanted]
+        return await self._p.approvals.request(
+            self.task.no, asks, reason=verdict.code, detail=verdict.detail,
+            may_remember=may_remember, expires_s=self._expires_s,
+            is_production=any(one.effect.is_production for one in wanted),
+        )  # fmt: skip
 
     async def _wait_for(self, approval: Approval, wait_s: float | None) -> None:
         """The clock here only runs forwards; whichever clock says that time is up is believed."""
@@ -246,36 +199,40 @@ class Effects:
 
     # --- writing down ---
 
-    async def _begin(self, one: Wanted, approved: frozenset[str] | set[str]) -> Ticket | None:
-        effect = one.effect
-        if effect.digest in approved:
-            ticket = await insist(
-                lambda: self._p.approvals.consume(self.task.no, self.task.fence, effect.digest)
-            )
+    async def _begin_all(
+        self, wanted: Sequence[Wanted], verdicts: Sequence[Verdict]
+    ) -> tuple[Ticket | None, ...]:
+        """All tickets or none: those before one that cannot be had are closed as failed."""
+        tickets: list[Ticket | None] = []
+        try:
+            for one, verdict in zip(wanted, verdicts, strict=True):
+                tickets.append(await self._begin(one, verdict))
+        except Denied:
+            for one, ticket in zip(wanted, tickets, strict=False):
+                await self.close(one, ticket, "failed")
+            raise
+        return tuple(tickets)
+
+    async def _begin(self, one: Wanted, verdict: Verdict) -> Ticket | None:
+        ticket = None
+        if verdict.code is Reason.APPROVED:
+            no, fence, digest = self.task.no, self.task.fence, one.effect.digest
+            ticket = await insist(lambda: self._p.approvals.consume(no, fence, digest))
+            self.facts.forget()  # the next of the same is asked about
             if ticket is None:
                 raise Denied("not_approved", "The approval cannot be used any more.")
         else:
-            ticket = None
-            await insist(lambda: self._intend(effect))
-        self._calls += 1
-        self._reached |= set(effect.destinations)
+            await insist(lambda: self._intend(one.effect))
+        self.facts.count(one.effect)
         return ticket
-
-    async def flush(self) -> None:
-        """Books what was counted here since the last time; a `kill -9` loses at most a second."""
-        calls, reached = self._calls, tuple(self._reached)
-        if calls or reached:
-            await self._p.seen.spend(self.task, calls=calls, bytes_out=0, reached=reached)
-            self._calls -= calls
-            self._reached -= set(reached)
 
     async def _intend(self, effect: Effect) -> None:
         body = {"task": self.task.no, "scope": effect.scope, "action": effect.digest}
         await self._p.audit.append(self._p.database, "effect.intent", body)
 
-    async def _note_denial(self, one: Wanted, verdict: Verdict) -> None:
-        body = {"task": self.task.no, "scope": one.effect.scope, "reason": str(verdict.code)}
-        await self._p.audit.append(self._p.database, "effect.denied", body)
+    async def _note_denial(self, one: Wanted, code: Reason) -> None:
+        body = {"task": self.task.no, "scope": one.effect.scope, "reason": str(code)}
+        await insist(lambda: self._p.audit.append(self._p.database, "effect.denied", body))
 
     async def in_doubt(self) -> tuple[Ticket, ...]:
         """Tickets that were taken and whose outcome nobody wrote down."""
@@ -289,25 +246,35 @@ class Effects:
         body = {"task": self.task.no, "action": one.effect.digest, "outcome": outcome}
         await insist(lambda: self._p.audit.append(self._p.database, "effect.outcome", body))
 
+    async def flush(self) -> None:
+        """Books what was counted here since the last time."""
+        await self.facts.flush()
+
     async def sent(self, count: int) -> None:
         """Books bytes that left."""
-        await insist(lambda: self._p.seen.spend(self.task, calls=0, bytes_out=count, reached=()))
+        await self.facts.sent(count)
 
     async def taint(self, *labels: Label) -> None:
         """The task is about to see such data; written down before it does."""
-        if self._kept is not None and self._kept[1].labels >= set(labels):
-            return
-        await insist(lambda: self._p.seen.add_labels(self.task, labels))
-        self._kept = None
+        await self.facts.taint(*labels)
 
 
-def host_rule(rule: object) -> HostRule:
-    """A stored rule as a value."""
-    assert isinstance(rule, dict)  # noqa: S101 - we wrote it
-    return HostRule(
-        host=str(rule["host"]), ports=tuple(rule["ports"]), methods=tuple(rule["methods"]),
-        paths=tuple(rule.get("paths", ())),
-    )  # fmt: skip
+def _asked(wanted: Sequence[Wanted], verdicts: Sequence[Verdict]) -> list[Wanted]:
+    pairs = zip(wanted, verdicts, strict=True)
+    return [one for one, verdict in pairs if verdict.decision is Decision.ASK]
+
+
+def _first(verdicts: Sequence[Verdict], decision: Decision) -> Verdict:
+    return next(verdict for verdict in verdicts if verdict.decision is decision)
+
+
+def _is_grave(effect: Effect) -> bool:
+    return effect.tier is Tier.DESTRUCTIVE or effect.is_production
+
+
+def _once(ask: Ask) -> Ask:
+    """Nothing to remember, but for access: there "once" means this task, and each use asks."""
+    return ask if ask.action.kind == "access" else replace(ask, remember=())
 
 
 def _sentence(verdict: Verdict) -> str:

@@ -7,14 +7,15 @@ container is gone.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core.policy import SecretRule
-from core.spawn import insist
+from core.spawn import forever, insist
 from executors.access import ask_access
 from executors.commits import Commits
-from executors.effects import Effects
+from executors.effects import LOOK_EVERY_S, Effects
 from executors.gateway.proxy import EgressProxy
 from executors.judge import TaskJudge
 from executors.placeholders import Stand, token_of
@@ -98,11 +99,21 @@ class Outlet:
             await self._proxy.close()
 
     async def keep_books(self) -> None:
-        """Books from time to time what spliced tunnels sent; run it beside the task."""
-        while True:
-            await asyncio.sleep(1)
-            if self._judge is not None:
-                await self._judge.book()
+        """Books what tunnels sent, and cuts those that are not allowed any more.
+
+        Every second, and at once when the owner may have taken something back; run it beside the
+        task.
+        """
+        await forever(self._look_after, name="books")
+
+    async def _look_after(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_EVERY_S):
+                await self.effects.changed.wait()
+        self.effects.changed.clear()
+        if self._judge is not None:
+            await self._judge.look_again()
+            await self._judge.book()
 
 
 def _rules(listed: tuple[SecretInfo, ...]) -> list[SecretRule]:

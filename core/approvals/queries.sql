@@ -104,7 +104,11 @@ select g.id, g.task_no, g.skill, g.kind, g.rule, g.created_at from grants g left
 where g.revoked_at is null and (g.task_no is null or t.state in ('queued', 'running', 'waiting')) order by g.id
 
 -- name: revoke
-update grants set revoked_at = clock_timestamp() where id = $1 and revoked_at is null returning id
+update grants set revoked_at = clock_timestamp() where id = $1 and revoked_at is null returning id, approval_id
+
+-- name: withdraw_of_approval
+update approval_actions set consumed_at = clock_timestamp(), outcome = 'withdrawn'
+where approval_id = $1 and consumed_at is null
 
 -- name: revoke_of_tasks
 update grants set revoked_at = clock_timestamp() where task_no is not null and revoked_at is null

@@ -104,5 +104,7 @@ def _typed(approval: Approval, given: Given) -> Refusal | None:
 
 
 def _scope(approval: Approval, given: Given) -> Refusal | None:
+    """Production is approved once at a time, whatever the card was made with."""
+    may_remember = approval.may_remember and not approval.is_production
     is_wide = given.choice in {Choice.TASK, Choice.ALWAYS}
-    return Refusal.ONLY_ONCE if is_wide and not approval.may_remember else None
+    return Refusal.ONLY_ONCE if is_wide and not may_remember else None

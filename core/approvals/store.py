@@ -102,6 +102,14 @@ class Approvals:
         rows = await self._db.fetch(f"{SQL['one']} where state = 'pending' order by id")
         return tuple([await self._get(self._db, "where id = $1", row["id"]) for row in rows])
 
+    async def pending_for(self, task_no: int, digests: Sequence[str]) -> Approval | None:
+        """The card that waits for exactly these actions in this order: asking again is no new one.
+
+        None when there is none, or its time is over.
+        """
+        found = await self._db.fetchval(SQL["same_pending"], task_no, list(digests))
+        return None if found is None else await self.get(found)
+
     async def decide(
         self, session: Session, approval: Approval, given: Given, *, owner_id: int | None,
         card_id: int | None,
@@ -231,9 +239,15 @@ class Approvals:
         await self._audit.append(session, "grant.added", body)
 
     async def revoke(self, session: Session, grant_id: int) -> bool:
-        """Takes a grant back, for good: it never comes to life again. False when there is none."""
-        if await session.fetchval(SQL["revoke"], grant_id) is None:
+        """Takes a grant back, for good: it never comes to life again. False when there is none.
+
+        What was approved together with it and not used yet does not count any more either.
+        """
+        row = await session.fetchrow(SQL["revoke"], grant_id)
+        if row is None:
             return False
+        if row["approval_id"] is not None:
+            await session.execute(SQL["withdraw_of_approval"], row["approval_id"])
         await self._audit.append(session, "grant.revoked", {"grant": grant_id})
         return True
 

@@ -61,5 +61,8 @@ alter table tasks
     add column base      jsonb,
     add column finishing jsonb;
 
--- Forwarded text was written by somebody else: it never counts as the owner's words.
-alter table messages add column is_forwarded boolean not null default false;
+-- Forwarded text was written by somebody else, the text of a chosen button by the model: neither counts as the owner's
+-- words.
+alter table messages
+    add column is_forwarded boolean not null default false,
+    add column is_chosen    boolean not null default false;

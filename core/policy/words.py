@@ -2,9 +2,10 @@
 
 Threat: text that the model read names a destination or a wording, and the effect looks as if the
 owner had asked for it. So only the owner's messages count, compared as whole words: an address must
-stand there as a whole and in plain ASCII (no look-alike, nothing inside a longer one); a name must
-be there word for word; content must be there in order and without gaps, but for the grammatical
-person ("say that you have seen it") and numbers of at most two digits.
+stand there as a whole and in plain ASCII (no look-alike, nothing inside a longer one); a site must
+be a word of its own or the host of a page's address, never a parameter of one nor a file's name; a
+name must be there word for word; content must be there in order and without gaps, but for the
+grammatical person ("say that you have seen it") and numbers of at most two digits.
 """
 
 from __future__ import annotations
@@ -28,6 +29,24 @@ _PERSON = {
     "you": "i", "me": "i", "your": "my", "yours": "mine", "yourself": "myself", "are": "am",
 }  # fmt: skip
 _SHORT_NUMBER = re.compile(r"[0-9]{1,2}")
+_PLAIN_CASE = re.IGNORECASE | re.ASCII  # no letter outside ASCII stands for one inside
+_BEFORE, _AFTER = "([<\"'`\u201c\u2018", ")]>}\"'`\u201d\u2019.,;:!?*_\u2026"
+_HOST = r"((?:[a-z0-9-]+\.)+[a-z0-9-]+)(?::[0-9]{1,5})?"
+_PAGE = re.compile(rf"(?:[^/?#]*[{re.escape(_BEFORE)}])?https?://([^/?#]*)", _PLAIN_CASE)
+_AUTHORITY = re.compile(rf"(?:[^@\\]*@)?{_HOST}", _PLAIN_CASE)
+_SITE = re.compile(rf"{_HOST}(?:[/?#].*|(?:['\u2019]s)?[{re.escape(_AFTER)}]*)", _PLAIN_CASE)
+# Endings of files, those first that are top-level domains, too.
+FILE_ENDINGS = frozenset(
+    """
+    ad as bz cab cc cl dm foo kt la md mk ml mobi mov mp pl pm properties ps pub py rs sc sh so st
+    sv tf vi zip 7z apk asm avi awk bak bash bat bib bin bmp c cer cfg class conf cpp crt cs css csv
+    dart dat db deb diff dll doc docx eml env epub exe gif go gz h hpp hs htm html ico ics ini
+    ipynb iso jar java jpeg jpg js json jsonl jsx key lock log lua m4a markdown mjs mp3 mp4 msg odp
+    ods odt ogg old orig otf out parquet patch pdf pem php png ppt pptx ps1 r rar rb rst rtf scss
+    sql sqlite svg swift swp tar tex tgz tiff tmp toml ts tsv tsx ttf txt vue war wasm wav webm webp
+    xls xlsx xml xz yaml yml zsh zst
+    """.split()  # noqa: SIM905 - a hundred quoted words would be no easier to read
+)
 
 
 def has_address(words: Sequence[str], address: str) -> bool:
@@ -42,9 +61,12 @@ def has_address(words: Sequence[str], address: str) -> bool:
 
 
 def has_host(words: Sequence[str], host: str) -> bool:
-    """Whether a host stands there, by itself or in an address of a page, and not in an e-mail's."""
-    whole = re.compile(rf"(?<![A-Za-z0-9_%+\-@.]){re.escape(host)}(?![A-Za-z0-9_\-@]|\.\w)", re.I)
-    return any(whole.search(text) for text in words)
+    """Whether a site stands there: as a word of its own, or as the host of a page's address.
+
+    What stands inside another address, the host of an e-mail and the name of a file are no sites.
+    """
+    wanted = host.lower()
+    return any(wanted == _site(word) for text in words for word in text.split())
 
 
 def has_name(words: Sequence[str], name: str) -> bool:
@@ -79,6 +101,16 @@ def has_hidden(text: str) -> bool:
         or (unicodedata.category(c) == "Cc" and c not in "\n\t\r")
         for c in text
     )
+
+
+def _site(word: str) -> str | None:
+    """The site that a word between spaces names; all behind its first host belongs to that."""
+    if named := _SITE.fullmatch(word.lstrip(_BEFORE)):
+        host = named[1].lower()
+        return None if host.rpartition(".")[2] in FILE_ENDINGS else host
+    page = _PAGE.match(word)
+    found = _AUTHORITY.fullmatch(page[1].rstrip(_AFTER)) if page else None
+    return found[1].lower() if found else None
 
 
 def _tokens(text: str) -> list[str]:

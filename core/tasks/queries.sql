@@ -95,7 +95,7 @@ from tasks t where t.no = $1
 -- name: words
 select text from (
     select m.id as at, m.text from messages m join tasks t on t.turn_id = m.turn_id
-    where t.no = $1 and m.role = 'owner' and not m.is_forwarded
+    where t.no = $1 and m.role = 'owner' and not m.is_forwarded and not m.is_chosen
     union all
     select 0, instructions from tasks where no = $1 and turn_id is null and origin = 'owner'
     union all

@@ -1,8 +1,8 @@
 """What a task has seen and used up, and whose words it may lean on: the kernel's facts about it.
 
 Labels only grow, and are written before what they warn of reaches the container. The owner's words
-are their own messages that led to the task: never forwarded text, never the name of a file, never
-what the model wrote about them.
+are their own messages that led to the task: never forwarded text, never a button's, never the name
+of a file or the title of a task, never what the model wrote about them.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SQL = load_queries(__package__ or "core.tasks")
 FILE_NOTE = "[file "
+TASK_NOTE = "[about task "
+NOTES = (FILE_NOTE, TASK_NOTE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +88,10 @@ class SeenStore:
 
 
 def own_words(text: str) -> str:
-    """A message without the line that our bot put before it for a file: its name is not theirs."""
-    lines = text.split("\n")
-    return "\n".join(line for line in lines if not line.startswith(FILE_NOTE))
+    """A message without the lines that our bot put before it: names and titles are not theirs."""
+    return "\n".join(line for line in text.split("\n") if not line.startswith(NOTES))
+
+
+def notes_of(text: str) -> list[str]:
+    """The lines that `own_words` leaves out."""
+    return [line for line in text.split("\n") if line.startswith(NOTES)]

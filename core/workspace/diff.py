@@ -1,9 +1,10 @@
-"""Shows a change to a person, bounded, with nothing hidden.
+"""Shows a change to a person, whole, with nothing hidden.
 
 Threat: a file made so that the approval shows something else than what is written (reversed text,
 invisible characters, a line end that is no line end), or so that comparing takes hours. The bytes
 are compared, `hygiene.visible` is applied to what is shown, and costly comparisons become plain
-"these lines go, those come".
+"these lines go, those come". What is approved must be there to be read: nothing is cut unless the
+caller says so, and what is too large altogether is told by its size and digest.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from difflib import SequenceMatcher
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from core.hygiene import clean
+from core.hygiene import clean, visible
 from core.workspace.paths import shown
 
 if TYPE_CHECKING:
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
 
     from core.workspace.types import Change, Changes, FileState
 
-TEXT_CAP = 200 * 1024
-LINES_CAP = 200
-WIDTH_CAP = 400
+TEXT_CAP = 200 * 1024  # bytes of a content
+SHOWN_CAP = 1024 * 1024  # characters: two such contents, and marks for what hides in them
 CONTEXT = 3
 _WORK_CAP = 20_000
 _Codes = list[tuple[str, int, int, int, int]]
@@ -37,8 +37,11 @@ def summary(changes: Changes) -> str:
     return ", ".join(said) or "no changes"
 
 
-def readable(change: Change, before: bytes | None, after: bytes | None) -> str:
-    """The change in words or as a unified diff.
+def readable(
+    change: Change, before: bytes | None, after: bytes | None, *, lines: int | None = None,
+    width: int | None = None,
+) -> str:  # fmt: skip
+    """The change in words or as a unified diff, of `lines` lines of `width` characters at most.
 
     `before` and `after` are the contents; None where there is none or it is too large to show.
     """
@@ -53,7 +56,8 @@ def readable(change: Change, before: bytes | None, after: bytes | None) -> str:
         head = f"{name} is new ({_size(change.after)}, sha256 {change.after.sha256[:12]}…)"
     else:
         head = f"{name}: {_sizes(change)}, sha256 {change.after.sha256[:12]}…"
-    return "\n".join([head, *_cut(_diff(*_lines(old, new)))])
+    found = "\n".join([head, *_cut(_diff(*_lines(old, new), width), lines)])
+    return found if len(found) <= SHOWN_CAP else f"{head}, too long to show"
 
 
 def size_text(size: int) -> str:
@@ -96,26 +100,26 @@ def _split(text: str) -> list[str]:
     return [*lines[:-1], f"{lines[-1]}\n"]  # no newline at the end; told apart in `_line`
 
 
-def _diff(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
+def _diff(old: Sequence[str], new: Sequence[str], width: int | None) -> Iterator[str]:
     for group in _grouped(_opcodes(old, new)):
         first, last = group[0], group[-1]
         yield f"@@ -{_span(first[1], last[2])} +{_span(first[3], last[4])} @@"
         for tag, old_from, old_to, new_from, new_to in group:
             if tag == "equal":
-                yield from (_line(" ", line) for line in old[old_from:old_to])
+                yield from (_line(" ", line, width) for line in old[old_from:old_to])
                 continue
-            yield from (_line("-", line) for line in old[old_from:old_to])
-            yield from (_line("+", line) for line in new[new_from:new_to])
+            yield from (_line("-", line, width) for line in old[old_from:old_to])
+            yield from (_line("+", line, width) for line in new[new_from:new_to])
 
 
 def _span(start: int, end: int) -> str:
     return f"{start + (end > start)},{end - start}"
 
 
-def _line(sign: str, line: str) -> str:
+def _line(sign: str, line: str, width: int | None) -> str:
     if line.endswith("\n"):
-        return f"{_line(sign, line[:-1])} ⟨no newline at the end⟩"
-    return sign + clean(line, cap=WIDTH_CAP)
+        return f"{_line(sign, line[:-1], width)} ⟨no newline at the end⟩"
+    return sign + (visible(line) if width is None else clean(line, cap=width))
 
 
 def _opcodes(old: Sequence[str], new: Sequence[str]) -> _Codes:
@@ -162,7 +166,7 @@ def _grouped(codes: _Codes) -> Iterator[_Codes]:
         yield group
 
 
-def _cut(lines: Iterator[str]) -> Iterator[str]:
-    yield from islice(lines, LINES_CAP)
+def _cut(lines: Iterator[str], cap: int | None) -> Iterator[str]:
+    yield from islice(lines, cap)
     if rest := sum(1 for _ in lines):
         yield f"… {rest} more lines" if rest > 1 else "… 1 more line"

@@ -99,11 +99,15 @@ class Journals:
         self.versions = versions
 
     @contextmanager
-    def lock(self, *, is_shared: bool = False) -> Iterator[None]:
-        """Holds the folder; the kernel lets go for a dead process. Retryable after 30 s."""
+    def lock(self, *, is_shared: bool = False, patience_s: float | None = None) -> Iterator[None]:
+        """Holds the folder; the kernel lets go for a dead process.
+
+        Retryable after `patience_s`, else after 30 s.
+        """
         self.versions.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (self.versions / "lock").open("ab") as file:
-            _lock(file.fileno(), fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX)
+            mode = fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX
+            _lock(file.fileno(), mode, PATIENCE_S if patience_s is None else patience_s)
             yield
 
     def home(self, commit_id: str) -> Path:
@@ -166,8 +170,8 @@ def sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, mode: int) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+def _lock(descriptor: int, mode: int, patience_s: float) -> None:
+    deadline = time.monotonic() + patience_s
     while True:
         try:
             fcntl.flock(descriptor, mode | fcntl.LOCK_NB)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from core.errors import Bug, UserFacing
+from core.errors import Bug, Retryable, UserFacing
 from core.workspace import apply, folder, paths, snapshot
 from core.workspace.journal import Journal, Journals
 from core.workspace.types import Bounds, Change, Changes, Entry, FileState, Recovered, UndoResult
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
     from core.workspace.types import Copied
 
+OWNER_WAITS_S = 2.0  # for the lock; other messages wait behind the owner's command
 _ASK_AGAIN = "Nothing was changed. Ask for the task again."
+_BUSY = "Your files are being changed right now; try again in a moment."
 
 
 class Files(Protocol):
@@ -50,7 +52,7 @@ class Files(Protocol):
         """Carries out approved changes, all or none."""
 
     def undo(self, task: int | None = None, *, commit_id: str | None = None) -> UndoResult:
-        """Takes back the last commit."""
+        """Takes back the last commit that was not taken back yet."""
 
 
 class OwnerFiles:
@@ -125,20 +127,26 @@ class OwnerFiles:
             self._commit(root, journal, staging=staging, modes={})
 
     def undo(self, task: int | None = None, *, commit_id: str | None = None) -> UndoResult:
-        """Takes back the last commit, of the task if given; the next one takes back the undo.
+        """Takes back the last commit, of the task if given, that was not taken back yet.
 
-        With a `commit_id` that is done, nothing happens again. Raises UserFacing if there is none
-        or a file changed since.
+        Repeated, it walks back; there is no way forward again. With a `commit_id` that is done,
+        nothing happens again. Raises UserFacing if there is none, a file changed since, or the
+        files are being changed for longer than 2 s.
         """
-        with self._journals.lock(), self._root() as root:
-            self._recover(root)
-            history = self._journals.all()
-            done = next((j for j in history if j.commit_id == commit_id and j.undoes), None)
-            if done is None:
-                done = self._undo(root, _last(history, task), commit_id)
+        try:
+            done = self._undone(task, commit_id)
+        except Retryable as error:
+            raise UserFacing(_BUSY) from error
         return UndoResult(
             commit_id=done.commit_id, undone=done.undoes, task=done.task, changes=done.changes
         )
+
+    def _undone(self, task: int | None, commit_id: str | None) -> Journal:
+        with self._journals.lock(patience_s=OWNER_WAITS_S), self._root() as root:
+            self._recover(root)
+            history = self._journals.all()
+            done = next((j for j in history if j.commit_id == commit_id and j.undoes), None)
+            return done or self._undo(root, _last(history, task), commit_id)
 
     def recover(self) -> tuple[Recovered, ...]:
         """Finishes what a crash cut off, forwards or backwards; may run any number of times."""
@@ -257,8 +265,11 @@ def _numbered(journal: Journal, history: Sequence[Journal]) -> Journal:
 
 
 def _last(history: Sequence[Journal], task: int | None) -> Journal:
+    """The newest commit that is no undo and was not undone."""
+    over = {journal.undoes for journal in history}
     for journal in reversed(history):
-        if task is None or journal.task == task:
+        is_open = not journal.undoes and journal.commit_id not in over
+        if is_open and task in {None, journal.task}:
             return journal
     raise UserFacing("There is nothing to undo.")
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from executors.gateway.hosts import Host
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
@@ -63,6 +66,11 @@ class Judge(Protocol):
 
     async def connect(self, host: Host, port: int) -> Refused | Splice | Inspect:
         """May a tunnel to this place be opened, and how?"""
+
+    def spliced(
+        self, host: Host, port: int, cut: Callable[[], None]
+    ) -> AbstractContextManager[None]:
+        """A spliced tunnel lives as long as the block; `cut` ends it once it is not allowed."""
 
     async def request(self, asked: Asked) -> Refused | Forward:
         """May this request leave, and with which headers?"""

@@ -1,7 +1,8 @@
 """CONNECT: a tunnel that is spliced unread or opened by our authority.
 
 Threat: a tunnel to a granted host that carries something else: another server's name, or a
-protocol that is not TLS. Both are found before the first byte of the client leaves.
+protocol that is not TLS. Both are found before the first byte of the client leaves. And a tunnel
+that outlives its grant: the judge can cut it at any time.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Tunnel:
     def __init__(self, tools: Tools, pipe: Pipe) -> None:
         self._tools = tools
         self._pipe = pipe
+        self._sides = [pipe]
 
     async def run(self, head: Head, *, has_more: bool) -> None:
         """Runs until either side ends. Raises `Denied` only before the CONNECT was answered."""
@@ -64,15 +66,26 @@ class Tunnel:
         await inspection.run()
 
     async def _splice(self, origin: Origin) -> None:
-        server = await self._tools.dialer.open(origin._replace(scheme="http"))
-        try:
-            await self._pipe.write(ESTABLISHED, self._tools.bounds.idle_s)
-            hello = await self._hello(origin)
-            if hello and self._may_leave(len(hello)):
-                await server.write(hello, self._tools.bounds.idle_s)
-                await self._relay(server)
-        finally:
-            server.transport.abort()
+        """Carries it unread; it can be cut from before it is dialled until it is gone."""
+        with self._tools.judge.spliced(origin.host, origin.port, self._cut):
+            server = await self._tools.dialer.open(origin._replace(scheme="http"))
+            self._sides.append(server)
+            try:
+                await self._carry(origin, server)
+            finally:
+                server.transport.abort()
+
+    async def _carry(self, origin: Origin, server: Pipe) -> None:
+        await self._pipe.write(ESTABLISHED, self._tools.bounds.idle_s)
+        hello = await self._hello(origin)
+        if hello and self._may_leave(len(hello)):
+            await server.write(hello, self._tools.bounds.idle_s)
+            await self._relay(server)
+
+    def _cut(self) -> None:
+        log.info("a tunnel is cut", extra={"code": "taken_back"})
+        for side in self._sides:
+            side.transport.abort()
 
     async def _relay(self, server: Pipe) -> None:
         relay = Relay(self._may_leave)

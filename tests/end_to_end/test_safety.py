@@ -97,7 +97,7 @@ async def test_an_approved_request_leaves_once(safe: World, web: EchoWeb) -> Non
 
 async def test_a_secret_is_used_and_never_seen(safe: World, web: EchoWeb) -> None:
     asked = safe.says(f"/secret set API_TOKEN api.example.com {SECRET}")
-    await safe.sees("API_TOKEN is kept, for api.example.com only. I deleted your message")
+    await safe.sees("API_TOKEN is kept, for api.example.com only. I am deleting your message")
     await until_deleted(safe, asked)
     header = '-H "Authorization: Bearer $API_TOKEN"'
     safe.says(

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bot.delivery import FilePayload, TextPayload
+from bot.delivery import DeletePayload, FilePayload, TextPayload
 from bot.outbox import Outbox
 from bot.outbox_store import OutboxStore
 from bot.pacing import Pacer
@@ -30,6 +30,11 @@ class Setting:
         async with self.database.transaction() as session:
             for text in texts:
                 await self.store.enqueue(session, OWNER, TextPayload(text=text), method="text")
+
+    async def enqueue_deletion(self, message_id: int) -> None:
+        payload = DeletePayload(message_id=message_id)
+        async with self.database.transaction() as session:
+            await self.store.enqueue(session, OWNER, payload, method="delete")
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Outbox]:
@@ -150,6 +155,47 @@ async def test_an_edit_of_a_deleted_message_is_sent_as_a_new_one(setting: Settin
         outbox.wake()
         await setting.telegram.wait_for(lambda m: m.text == "final")
     assert setting.texts() == ["final"]
+
+
+@pytest.mark.parametrize("kind", ["429", "502", "drop_before", "drop_after"])
+async def test_a_message_with_a_secret_is_deleted_whatever_goes_wrong(
+    setting: Setting, kind: str
+) -> None:
+    secret = setting.telegram.person.send("the secret")
+    setting.telegram.faults.add("deleteMessage", kind)  # type: ignore[arg-type]
+    await setting.enqueue_deletion(secret)
+    await setting.enqueue("next")
+    async with setting.running():
+        await setting.telegram.wait_for(lambda m: m.text == "next")
+    assert setting.telegram.state.messages[secret].deleted
+    assert setting.texts() == ["next"]
+
+
+async def test_a_deletion_cut_off_by_a_kill_is_done_afterwards(setting: Setting) -> None:
+    secret = setting.telegram.person.send("the secret")
+    setting.telegram.faults.add("deleteMessage", "hang", seconds=30)
+    await setting.enqueue_deletion(secret)
+    async with setting.running():  # left while the call hangs
+        await until(lambda: not setting.telegram.faults._planned)
+    assert not setting.telegram.state.messages[secret].deleted
+    async with setting.running():
+        await until_sent(setting.database)
+    assert setting.telegram.state.messages[secret].deleted
+
+
+async def test_a_message_that_is_gone_is_deleted_and_one_that_stays_is_told(
+    setting: Setting,
+) -> None:
+    gone = setting.telegram.person.send("gone")
+    setting.telegram.state.messages[gone].deleted = True
+    old = setting.telegram.person.send("old")
+    setting.telegram.state.messages[old].date -= 3 * 24 * 3600
+    await setting.enqueue_deletion(gone)
+    await setting.enqueue_deletion(old)
+    async with setting.running():
+        told = await setting.telegram.wait_for(lambda m: "could not delete your message" in m.text)
+    assert "Please delete it yourself" in told.text
+    assert len(setting.texts()) == 1
 
 
 async def until_sent(database: Database) -> None:

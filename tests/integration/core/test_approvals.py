@@ -88,6 +88,26 @@ async def test_asking_the_same_again_finds_the_open_card(scene: Scene) -> None:
     assert await scene.approvals.cards(task.no) == 3
 
 
+async def test_the_card_that_waits_for_exactly_the_same_is_found(scene: Scene) -> None:
+    one, two = await scene.task(), await scene.task()
+    both = [request(one.no), request(one.no, method="PUT")]
+    digests = [wanted.effect.digest for wanted in both]
+    card = await scene.used.request(
+        one.no, [wanted.ask for wanted in both], reason="r", detail="", expires_s=900
+    )
+    assert await scene.approvals.pending_for(one.no, digests) == card
+    for no, others in (
+        (two.no, digests), (one.no, digests[:1]), (one.no, digests[::-1]), (one.no, []),
+        (one.no, [*digests, "x"]),
+    ):  # fmt: skip
+        assert await scene.approvals.pending_for(no, others) is None
+    await scene.age(card, 901)
+    assert await scene.approvals.pending_for(one.no, digests) is None
+    await scene.age(card, -901)
+    assert await decide(scene, card, Choice.DENY) is None
+    assert await scene.approvals.pending_for(one.no, digests) is None
+
+
 async def test_two_tasks_never_share_a_card(scene: Scene) -> None:
     one, two = await scene.task(), await scene.task()
     wanted = request(one.no)

@@ -26,12 +26,14 @@ from executors.gateway.authority import Authority
 from executors.gateway.hosts import Host, parse_host
 from executors.gateway.ports import Asked, Forward, Inspect, Refused, Splice
 from executors.gateway.proxy import EgressProxy
+from executors.gateway.splices import Splices
 from executors.ports import Limits
 from executors.protocol import Finish, result_line
 from executors.slots import CA_FILE, Slot
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractContextManager
 
 GRANTED, SPLICED, PLAIN = (parse_host(f"{n}.test") for n in ("allowed", "spliced", "plain"))
 REFUSED_TEXT = "other.test is not granted to this task."
@@ -54,6 +56,11 @@ class Judge:
         if host in {GRANTED, PLAIN}:
             return Inspect()
         return Refused(code="host_not_granted", text=f"{host} is not granted to this task.")
+
+    def spliced(
+        self, host: Host, port: int, cut: Callable[[], None]
+    ) -> AbstractContextManager[None]:
+        return Splices().held(host, port, cut)
 
     async def request(self, asked: Asked) -> Refused | Forward:
         verdict = await self.connect(asked.host, asked.port)

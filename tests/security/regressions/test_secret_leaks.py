@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -143,3 +145,37 @@ async def test_a_refused_value_is_not_repeated(
     assert VALUE not in "\n".join(await desk.said())
     assert VALUE not in Redactor([VALUE]).mask(caplog.text)
     assert VALUE not in caplog.text
+
+
+@pytest.mark.parametrize("fault", ["502", "drop_before", "drop_after"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"/secret set GITHUB_TOKEN {HOST} {VALUE}",
+        f"/secret set lower-case {HOST} {VALUE}",
+        f"/config model.api_key {MODEL_KEY}",
+    ],
+    ids=["a secret", "a mistyped one", "a key"],
+)
+async def test_a_message_with_a_secret_goes_also_when_telegram_is_away_at_first(
+    desk: Desk, text: str, fault: Literal["502", "drop_before", "drop_after"]
+) -> None:
+    sent = desk.telegram.person.send(text)
+    desk.telegram.faults.add("deleteMessage", fault)
+    await desk.hears(message=message(text, message_id=sent))
+    async with asyncio.timeout(20):
+        while not desk.telegram.state.messages[sent].deleted:
+            await asyncio.sleep(0.02)
+    assert "I deleted" not in "".join(await desk.said())
+
+
+async def test_a_sealed_text_that_cannot_be_read_is_deleted_too(desk: Desk) -> None:
+    sent = desk.telegram.person.send("/secret set GITHUB_TOKEN")
+    sealed = Seal("the-key-of-before").close(f"set TOKEN {HOST} {VALUE}", name="secret")
+    payload = json.dumps({"update_id": 1, "message": message(f"/secret {sealed}", message_id=sent)})
+    await desk.service.inbox.keep([(1, payload)])
+    desk.service.dispatcher.wake()
+    await desk.service.dispatcher.step()
+    assert any("I cannot read that" in text for text in await desk.said())
+    rows = await desk.database.fetch("select payload from outbox where method = 'delete'")
+    assert [row["payload"] for row in rows] == [{"message_id": sent}]

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot import approval_cards
 from bot.approval_cards import approval_card, cut, shown, whole
 from core.approvals import Approval, State
 from core.approvals.types import ApprovedAction
@@ -20,6 +21,9 @@ from core.policy import Action, canonical
 if TYPE_CHECKING:
     from core.policy.action import Json
 
+LETTERS = st.text(max_size=1500) | st.builds(
+    str.__mul__, st.sampled_from(["\U0001f600", "x\U00020000"]), st.integers(0, 1500)
+)
 MADE = datetime(2026, 1, 1, tzinfo=UTC)
 UNITS = 4096
 
@@ -169,6 +173,55 @@ def test_a_diff_with_hidden_characters_shows_them_also_in_the_file() -> None:
     assert "⟨U+202E⟩" in file_of(one)
 
 
+def test_the_body_of_a_request_is_shown_and_comes_whole_when_it_is_long() -> None:
+    short = replace(request(bytes=5), display="to=anna&text=\u202ehi")
+    assert "to=anna&text=⟨U+202E⟩hi" in text(approval(short))
+    assert whole(approval(short)) is None
+    body = "a=1&" * 2_000 + "to=evil.example"
+    long = approval(replace(request(bytes=len(body)), display=body))
+    assert "evil.example" not in text(long)
+    assert "8015 characters in all, sha256 " in text(long)
+    assert body in file_of(long)
+
+
+def test_the_whole_of_a_long_change_is_in_the_file() -> None:
+    lines = "\n".join(f"+line {n}" for n in range(5_000))
+    one = approval(replace(action("files", "overwrite", "files"), display=lines))
+    assert "+line 4999" not in text(one)
+    assert lines in file_of(one)
+
+
+def test_what_no_file_can_hold_is_named_by_its_size_and_its_digest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(approval_cards, "FILE_CAP", 5_000)
+    one = replace(action("files", "overwrite", "files"), display="+" * 3_000)
+    found = file_of(approval(one, replace(one, display="-" * 3_000)))
+    assert "+" * 3_000 in found
+    assert "Too much for one file: 3000 characters in all, sha256 " in found
+
+
+@pytest.mark.parametrize("symbol", ["\U0001f600", "\U00020000", "x", "\u4e2d"])
+@pytest.mark.parametrize("size", [100, 290, 1_100, 5_000])
+@pytest.mark.parametrize("state", [State.PENDING, State.APPROVED])
+def test_a_card_of_any_letters_fits_a_message(symbol: str, size: int, state: State) -> None:
+    long = symbol * size
+    kinds = [
+        replace(request("/" + long), display=long),
+        replace(action("files", "overwrite", "files"), display=long),
+        action("use", long, long, to=long),
+    ]
+    for one in kinds:
+        for count in (1, 2, 3, 8, 30):
+            full = approval(*[one] * count, reason="first_change", detail=long,
+                            is_production=True, state=state,
+                            scope="once" if state is State.APPROVED else None)  # fmt: skip
+            assert len(text(full).encode("utf-16-le")) // 2 <= UNITS
+            if "ile holds" in text(full):
+                assert one.action in file_of(full)
+                assert one.display in file_of(full)
+
+
 def test_cutting_names_the_size_and_the_digest_of_all_of_it() -> None:
     assert cut("a" * 10, 10) == "a" * 10
     assert cut("a" * 11, 10).startswith("a" * 10 + "… (11 characters in all, sha256 ")
@@ -182,7 +235,7 @@ def test_a_shown_value_is_one_line_without_hidden_characters(value: str) -> None
     assert not set(said) & set("\u202e\u2066\u200b\u2060\ufeff\u00ad\x00\x1b\x85")
 
 
-@given(st.lists(st.tuples(st.text(max_size=800), st.text(max_size=1500)), min_size=1, max_size=10))
+@given(st.lists(st.tuples(LETTERS, LETTERS), min_size=1, max_size=10))
 def test_a_card_fits_a_message_and_nothing_is_lost(values: list[tuple[str, str]]) -> None:
     actions = [
         replace(action("files", "overwrite", "files", target=target), display=display)

@@ -55,6 +55,14 @@ def test_an_edit_is_marked() -> None:
 
 
 @pytest.mark.parametrize(
+    "sign", [{"forward_origin": {"type": "user"}}, {"forward_date": 0}, {"via_bot": {"id": 1}}]
+)
+def test_what_the_sender_did_not_write_is_marked(sign: dict[str, Any]) -> None:
+    assert read(text="/run id", **sign).is_forwarded
+    assert not read(text="/run id").is_forwarded
+
+
+@pytest.mark.parametrize(
     ("parts", "name", "size"),
     [
         ({"document": {"file_id": "a", "file_name": "r.csv", "file_size": 9}}, "r.csv", 9),

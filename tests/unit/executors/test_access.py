@@ -69,6 +69,53 @@ async def test_what_is_allowed_already_asks_nobody() -> None:
     assert books.owner.asked == []
 
 
+@pytest.mark.parametrize(
+    ("granted", "methods", "asks"),
+    [
+        (("POST",), ("POST", "PUT"), True), (("PUT",), ("POST", "PUT"), True),
+        (("POST", "PUT"), ("POST", "PUT"), False), (("POST",), ("POST", "GET"), True),
+        (("GET",), ("GET", "HEAD"), True), (("POST",), ("*",), True), ((), ("*",), False),
+        (("DELETE",), ("DELETE",), False), (("DELETE",), ("DELETE", "PUT"), True),
+    ],
+)  # fmt: skip
+async def test_every_wanted_method_must_be_granted(
+    granted: tuple[str, ...], methods: tuple[str, ...], *, asks: bool
+) -> None:
+    books = Books()
+    books.owner.answer = State.APPROVED
+    books.grant("a.example.com", *granted)
+    assert await ask(books, wanted(("a.example.com", methods))) == (GRANTED if asks else ALREADY)
+    assert len(books.owner.asked) == asks
+
+
+async def test_access_to_delete_is_never_for_good_but_for_this_task() -> None:
+    books = Books()
+    books.grant("a.example.com", "DELETE")
+    await ask(books, wanted(("a.example.com", ("DELETE", "PUT"))))
+    (card,) = books.owner.asked
+    assert not card.may_remember
+    assert card.actions[0].remember[0].rule["methods"] == ["DELETE", *READS, "PUT"]
+
+
+@pytest.mark.parametrize("host", ["a.example.com", "*.example.com"])
+async def test_access_to_change_production_is_typed_and_never_for_good(host: str) -> None:
+    books = Books(policy__production="a.example.com")
+    await ask(books, wanted((host, ("POST",))))
+    await ask(books, wanted((host, ("*",))))
+    await ask(books, wanted((host, ("GET",))))
+    changes, reading = books.owner.asked[:2], books.owner.asked[2]
+    assert all(card.is_production and not card.may_remember for card in changes)
+    assert reading.may_remember
+    assert not reading.is_production
+
+
+async def test_access_that_was_allowed_leaves_nothing_in_doubt() -> None:
+    books = Books()
+    books.owner.answer = State.APPROVED
+    await ask(books, wanted(("a.example.com", ("POST",))))
+    assert books.ledger.kinds() == ["effect.intent", "effect.outcome"]
+
+
 async def test_an_owner_who_says_no_is_believed() -> None:
     assert await ask(Books(), wanted(("a.example.com", ()))) == "denied_by_owner"
 

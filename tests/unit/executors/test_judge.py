@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Literal, cast
 import pytest
 
 from core.approvals import State
+from core.errors import Retryable
 from core.policy import Label, secret_scope
+from executors.egress import egress_effect, host_remember
 from executors.gateway.hosts import parse_host
 from executors.gateway.ports import Asked, Forward, Headers, Inspect, Refused, Splice
-from executors.judge import TaskJudge, egress_effect, host_remember
+from executors.judge import TaskJudge
 from executors.placeholders import Stand, token_of
 from tests.unit.executors.in_memory import Books, Secrets
 
@@ -26,8 +28,11 @@ AUTH = (b"authorization", TOKEN.encode())
 class Room:
     """A judge over books in memory."""
 
-    def __init__(self, *, words: str = "", cap: int = 1000, stands: tuple[Stand, ...] = (STAND,)):
-        self.books = Books(("API_KEY", HOST), words=words)
+    def __init__(
+        self, *, words: str = "", cap: int = 1000, stands: tuple[Stand, ...] = (STAND,),
+        production: str = "",
+    ) -> None:  # fmt: skip
+        self.books = Books(("API_KEY", HOST), words=words, policy__production=production)
         self.vault = Secrets({"API_KEY": (VALUE, "Bearer {}")})
         self.judge = TaskJudge(
             self.books.effects, stands=stands, vault=cast("Vault", self.vault), config=1,
@@ -106,6 +111,114 @@ async def test_a_stopped_task_opens_nothing() -> None:
     assert isinstance(said, Refused)
     assert said.code == "stopped"
     assert await room.ask(asked()) == "stopped"
+
+
+# --- tunnels that are open ---
+
+
+class Tunnel:
+    """Stands where the gateway's tunnel does."""
+
+    def __init__(self, room: Room) -> None:
+        self.is_cut = False
+        self.open = room.judge.spliced(HOST, 443, self.cut)
+
+    def cut(self) -> None:
+        self.is_cut = True
+
+
+async def opened(room: Room) -> Tunnel:
+    assert isinstance(await room.judge.connect(HOST, 443), Splice)
+    return Tunnel(room)
+
+
+async def test_an_open_tunnel_is_cut_when_its_grant_is_taken_back() -> None:
+    room = Room(stands=())
+    room.books.grant(HOST)
+    tunnel = await opened(room)
+    with tunnel.open:
+        await room.judge.look_again()
+        assert not tunnel.is_cut
+        room.books.owner.rules.clear()
+        await room.judge.look_again()
+        assert tunnel.is_cut
+
+
+async def test_an_open_tunnel_is_cut_when_its_grant_becomes_narrower() -> None:
+    room = Room(stands=())
+    room.books.grant(HOST)
+    tunnel = await opened(room)
+    with tunnel.open:
+        room.books.owner.rules.clear()
+        room.books.grant(HOST, "GET")
+        await room.judge.look_again()
+        assert tunnel.is_cut
+
+
+async def test_an_open_tunnel_is_cut_when_the_task_is_stopped() -> None:
+    room = Room(stands=())
+    room.books.grant(HOST)
+    tunnel = await opened(room)
+    with tunnel.open:
+        room.books.facts.is_stopped = True
+        await room.judge.look_again()
+        assert tunnel.is_cut
+
+
+async def test_an_open_tunnel_lives_on_when_the_budget_is_just_used_up() -> None:
+    room = Room(stands=())
+    room.books.grant(HOST)
+    tunnel = await opened(room)
+    with tunnel.open:
+        room.books.facts.bytes_out = 50 * 1024 * 1024
+        await room.judge.look_again()
+        assert not tunnel.is_cut
+
+
+async def test_without_open_tunnels_nothing_is_read() -> None:
+    room = Room()
+    await room.judge.look_again()
+    assert room.books.owner.reads == 0
+
+
+# --- production ---
+
+
+@pytest.mark.parametrize("production", [HOST, "*.example.com", "x.test,*"])
+async def test_a_production_host_is_always_looked_at(production: str) -> None:
+    room = Room(stands=(), production=production)
+    room.books.grant(HOST)
+    assert isinstance(await room.judge.connect(HOST, 443), Inspect)
+
+
+async def test_a_change_of_production_asks_though_granted_and_is_typed_and_not_remembered() -> None:
+    room = Room(production=HOST)
+    room.trust()
+    assert await room.ask(asked()) == "forwarded", "reading is not a change"
+    assert await room.ask(asked("POST", body=b"x")) == "denied_by_owner"
+    (card,) = room.books.owner.asked
+    assert card.is_production
+    assert not card.may_remember
+    assert card.actions[0].remember == ()
+
+
+async def test_an_ordinary_card_cannot_stand_for_one_of_production() -> None:
+    cards = []
+    for production in ("", HOST):
+        room = Room(production=production)
+        assert await room.ask(asked("POST", body=b"x")) == "denied_by_owner"
+        cards += room.books.owner.asked
+    ordinary, typed = cards
+    assert ordinary.actions[0].digest != typed.actions[0].digest
+
+
+async def test_a_card_shows_the_body_that_leaves() -> None:
+    room = Room()
+    await room.ask(asked("POST", body=b"amount=5\xff"))
+    await room.ask(asked("POST", body=b"x" * 300_000))
+    shown, long = (card.actions[0].display for card in room.books.owner.asked)
+    assert shown == "amount=5\ufffd"
+    assert "300000 bytes" in long
 
 
 # --- requests ---
@@ -238,6 +351,69 @@ async def test_a_secret_that_is_gone_is_no_way_around() -> None:
     room.vault.values.clear()
     assert await room.ask(asked()) == "forwarded"
     assert await room.ask(asked("GET", "/", AUTH)) == "secret_missing"
+
+
+async def test_a_secret_that_was_bound_to_another_host_does_not_go_to_the_old_one() -> None:
+    room = Room()
+    room.trust()
+    room.vault.host = OTHER
+    room.vault.values["API_KEY"] = ("the-new-value", "Bearer {}")
+    assert await room.ask(asked("GET", "/", AUTH)) == "secret_moved"
+    assert room.vault.touched == []
+    assert room.books.ledger.lines == [], "nothing was begun"
+    assert await room.ask(asked("GET", "/", AUTH)) == "secret_not_for_here"
+
+
+async def test_a_secret_that_was_bound_to_another_host_goes_there() -> None:
+    room = Room()
+    room.vault.host = OTHER
+    room.books.grant(OTHER)
+    room.books.allow_scope(secret_scope("API_KEY", f"{OTHER}:443"))
+    request = Asked(
+        scheme="https", host=OTHER, port=443, method="GET", target="/", headers=(AUTH,), body=b""
+    )
+    said = await room.judge.request(request)
+    assert isinstance(said, Forward)
+    assert VALUE.encode() in said.headers[0][1]
+
+
+async def test_a_secret_that_was_bound_to_another_header_does_not_go_in_the_old_one() -> None:
+    room = Room()
+    room.trust()
+    room.vault.header = "x-api-key"
+    assert await room.ask(asked("GET", "/", AUTH)) == "secret_moved"
+    moved = asked("GET", "/", (b"x-api-key", TOKEN.encode()))
+    assert await room.ask(moved) == "forwarded"
+
+
+async def test_a_secret_that_is_gone_uses_up_no_tap() -> None:
+    room = Room()
+    room.trust()
+    room.books.owner.answer = State.APPROVED
+    value = room.vault.values.pop("API_KEY")
+    request = asked("DELETE", "/", AUTH)
+    assert await room.ask(request) == "secret_missing"
+    assert room.books.ledger.lines == []
+    room.vault.values["API_KEY"] = value
+    assert await room.ask(request) == "forwarded"
+
+
+async def test_an_effect_that_ends_before_it_leaves_is_closed_as_failed() -> None:
+    room = Room()
+    room.trust()
+    room.books.facts.is_broken = True
+    with pytest.raises(ConnectionError):
+        await room.judge.request(asked())
+    assert room.books.ledger.kinds() == ["effect.intent", "effect.outcome"]
+    assert room.books.ledger.lines[1][1]["outcome"] == "failed"
+
+
+async def test_the_vault_is_asked_until_the_database_is_back() -> None:
+    room = Room()
+    room.trust()
+    room.vault.failures = [Retryable("away", after_s=0.0) for _ in range(3)]
+    assert await room.ask(asked("GET", "/", AUTH)) == "forwarded"
+    assert room.vault.failures == []
 
 
 async def test_basic_credentials_that_come_back_are_scrubbed_as_they_were_sent() -> None:

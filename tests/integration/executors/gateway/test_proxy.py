@@ -14,9 +14,11 @@ from executors.gateway.authority import Authority
 from executors.gateway.hosts import Host, parse_host
 from executors.gateway.ports import Asked, Bounds, Forward, Inspect, Refused, Splice
 from executors.gateway.proxy import EgressProxy
+from executors.gateway.splices import Splices
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 HOST = parse_host("api.example.com")
@@ -32,6 +34,12 @@ class Judge:
     budget: int = 1 << 30
     asked: list[Asked] = field(default_factory=list)
     outcomes: list[str] = field(default_factory=list)
+    splices: Splices = field(default_factory=Splices)
+
+    def spliced(
+        self, host: Host, port: int, cut: Callable[[], None]
+    ) -> AbstractContextManager[None]:
+        return self.splices.held(host, port, cut)
 
     async def answered(self, asked: Asked, outcome: str) -> None:
         self.outcomes.append(outcome)
@@ -407,6 +415,33 @@ async def test_bytes_are_booked_before_an_inspected_request_leaves(world: World)
     answer = await client.ask(get("/a", "Content-Length: 600", method="POST") + b"x" * 600)
     assert reason(answer) == "budget"
     assert world.server.connections == 0
+
+
+async def test_a_spliced_tunnel_can_be_cut_while_nothing_moves(world: World) -> None:
+    world.judge.verdict = Splice()
+    client = await world.tunnel(authority=world.theirs)
+    assert SECRET in await client.ask(get("/a", "Authorization: KEY"))
+    world.judge.splices.cut_unless(lambda host, port: (host, port) == (HOST, 443))
+    assert SECRET in await client.ask(get("/a", "Authorization: KEY"))
+    world.judge.splices.cut_unless(lambda host, port: False)
+    assert await client.is_cut()
+    async with asyncio.timeout(5):
+        while world.judge.splices:
+            await asyncio.sleep(0)
+
+
+async def test_a_tunnel_that_says_nothing_yet_can_be_cut(world: World) -> None:
+    world.judge.verdict = Splice()
+    client = await world.dial()
+    await client.ask(connect(HOST), has_body=False)
+    world.judge.splices.cut_unless(lambda host, port: False)
+    assert await client.is_cut()
+
+
+async def test_an_inspected_tunnel_is_no_splice(world: World) -> None:
+    client = await world.tunnel()
+    assert not world.judge.splices
+    assert b" 200 " in await client.ask(get("/a"))
 
 
 async def test_a_spent_budget_cuts_a_spliced_tunnel_in_mid_body(world: World) -> None:
