@@ -1,4 +1,4 @@
-"""A database on which the process dies at a chosen moment: before or after any statement or commit."""
+"""A database on which the process dies at a chosen moment, beside any statement or commit."""
 
 from __future__ import annotations
 

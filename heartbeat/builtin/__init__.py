@@ -1,0 +1,1 @@
+"""The HEARTBEAT.md that comes with the product."""
