@@ -20,7 +20,7 @@ from core.bus import Bus
 from core.config import ConfigStore
 from core.db import Database
 from core.errors import ConfigError
-from core.instance import instance_id
+from core.instance import keep_instance_id
 from core.logs import set_up_logging
 from core.migrate import migrate
 from core.seal import Seal
@@ -73,7 +73,7 @@ async def execute(env: EnvSettings) -> None:
         database = await Database.connect(env.need_database())
         stack.push_async_callback(database.close)
         await migrate(database)
-        instance = await instance_id(database)
+        instance = await keep_instance_id(database, env.home)
         bus = Bus.connect(env.need_redis(), instance)
         stack.push_async_callback(bus.close)
         config = ConfigStore(database=database, seal=Seal(env.need_secret_key()), env=env)

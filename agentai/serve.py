@@ -55,7 +55,7 @@ from core.bus import Bus
 from core.config import SPECS, ConfigStore
 from core.db import Database
 from core.errors import ConfigError
-from core.instance import instance_id
+from core.instance import keep_instance_id
 from core.lease import Lease
 from core.logs import set_up_logging
 from core.migrate import migrate
@@ -177,11 +177,10 @@ class Service:
 
     def _more_commands(self, approving: Approving) -> dict[str, Handler]:
         """The commands about safety and settings, by name."""
-        config = ConfigCommand(config=self.config, store=self.store, seal=self.seal, api=self.api)
+        config = ConfigCommand(config=self.config, store=self.store, seal=self.seal)
         secret = SecretCommand(
-            vault=self.vault, audit=self.audit, store=self.store, seal=self.seal, api=self.api,
-            form=self.form,
-        )  # fmt: skip
+            vault=self.vault, audit=self.audit, store=self.store, seal=self.seal, form=self.form
+        )
         stopping = Stopping(approvals=self.approvals, audit=self.audit, store=self.store)
         files = FilesCommand(
             files=OwnerFiles(self.env.home / "workspace", self.env.home / "versions"),
@@ -288,7 +287,7 @@ async def serve(env: EnvSettings) -> None:
         database = await Database.connect(env.need_database(), size=8)
         stack.push_async_callback(database.close)
         await migrate(database)
-        instance = await instance_id(database)
+        instance = await keep_instance_id(database, env.home)
         bus = Bus.connect(env.need_redis(), instance)
         stack.push_async_callback(bus.close)
         api = TelegramApi(token, env.telegram_api_url)

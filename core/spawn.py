@@ -119,3 +119,19 @@ async def insist(work: Callable[[], Awaitable[Result]]) -> Result:
         except Retryable as error:
             log.warning("waiting to write down: %s", error)
             await asyncio.sleep(min(error.after_s, 5.0))
+
+
+async def to_the_end(work: Coroutine[Any, Any, Result]) -> Result:
+    """Carries `work` to its end also when the caller is cancelled meanwhile.
+
+    For what must not be broken off once it has begun. The cancellation is not raised: what was
+    done is told to the caller, who decides what follows.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise
+    return task.result()

@@ -6,7 +6,9 @@
 Threat: what is committed is not what was approved. So changes are staged once, outside the
 container's reach; the card, the digests in the approval and the commit all speak of the staged
 bytes. How the task wants to end is kept in Postgres before anybody is asked: after a `kill -9` the
-same staged changes go on from there, and a commit that was carried out is not carried out again.
+same staged changes go on from there with the same actions, and a commit that was carried out is
+neither asked about nor carried out again. What is staged is thrown away last, once the end of the
+task is written down.
 """
 
 from __future__ import annotations
@@ -14,17 +16,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import secrets
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.approvals import Ask
+from core.db import storable
 from core.errors import Denied, UserFacing
-from core.policy import Action, Effect, EffectKind, Label, Tier
-from core.spawn import insist
+from core.policy import Action, Effect, EffectKind, Label, Tier, explain
+from core.policy.reasons import Reason
+from core.spawn import insist, to_the_end
 from core.workspace import Bounds, Changes, Copied, collect, readable, summary
-from core.workspace.types import Change, FileState, Kind
 from executors.effects import Wanted
+from executors.ending import Staged, state_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,12 +38,15 @@ if TYPE_CHECKING:
     from core.approvals import Ticket
     from core.policy.action import Json
     from core.tasks.seen import SeenStore
-    from core.workspace import OwnerFiles
+    from core.workspace import Change, OwnerFiles
     from executors.effects import Effects
 
 FOLDER = "files"  # of the workspace: copies of the owner's files
 BOUNDS = Bounds(max_files=1_000, max_bytes=50 * 1024 * 1024)
 SHOWN_CAP = 200 * 1024
+SHOWN_TOTAL = 1024 * 1024  # past it, files are shown by size and digest: all of it is kept
+OTHERS_LABELS = (Label.PRIVATE, Label.UNTRUSTED)
+VERBS = {"new": "add", "changed": "overwrite", "deleted": "delete"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,14 +71,22 @@ class Commits:
     def _staging(self) -> Path:
         return self._p.staging / str(self._task.no)
 
+    # --- out to the task, and back ---
+
     async def copy_in(self, work: Path, owner_ids: tuple[int, int]) -> Copied:
-        """Gives the task copies of the owner's files, and remembers what they were like."""
+        """Gives the task copies of the owner's files, and remembers what they were like.
+
+        The task is labelled before the first copy is made.
+        """
+        is_labelled = bool(await asyncio.to_thread(self._p.files.list))
+        if is_labelled:
+            await self._effects.taint(*OTHERS_LABELS)
         copied = await asyncio.to_thread(
             self._p.files.copy_in, ["*"], work / FOLDER, owner_ids=owner_ids, bounds=BOUNDS
         )
+        if copied.base and not is_labelled:  # the owner put it there in this very moment
+            await self._effects.taint(*OTHERS_LABELS)
         await insist(lambda: self._p.seen.keep_base(self._task, json.loads(copied.to_json())))
-        if copied.base:
-            await self._effects.taint(Label.PRIVATE, Label.UNTRUSTED)
         return copied
 
     async def copied_before(self) -> Copied | None:
@@ -78,83 +94,124 @@ class Commits:
         kept = await insist(lambda: self._p.seen.base(self._task))
         return Copied.from_json(json.dumps(kept)) if kept else None
 
-    async def discard(self) -> None:
-        """Forgets what was staged; to be called when the task's end was written down."""
-        await asyncio.to_thread(shutil.rmtree, self._staging, ignore_errors=True)
-
-    async def stage(self, work: Path) -> Changes:
+    async def stage(self, work: Path) -> Staged:
         """What the task changed, taken out of its reach."""
-        kept = await insist(lambda: self._p.seen.base(self._task))
-        base = Copied.from_json(json.dumps(kept)).base if kept else {}
+        copied = await self.copied_before()
+        base = copied.base if copied else {}
         try:
-            return await asyncio.to_thread(
+            changes = await asyncio.to_thread(
                 collect, work / FOLDER, base, staging=self._staging, bounds=BOUNDS
             )
         except OSError:
-            return Changes(refused=((FOLDER, "the folder is gone"),)) if base else Changes()
+            changes = Changes(refused=((FOLDER, "the folder is gone"),)) if base else Changes()
+        return Staged(
+            changes=changes, commit=f"task-{self._task.no}-{secrets.token_hex(8)}",
+            config=self._config, displays=await asyncio.to_thread(self._displays, changes),
+        )  # fmt: skip
 
-    async def settle(self, changes: Changes) -> str:
+    async def discard(self) -> None:
+        """Throws away what was staged. Call it after the end of the task was written down."""
+        await asyncio.to_thread(shutil.rmtree, self._staging, ignore_errors=True)
+
+    # --- settling ---
+
+    async def settle(self, staged: Staged) -> str:
         """Commits what may be; asks for the rest. Returns what happened, for the owner.
 
-        Cancelling leaves the card; what was not committed then stays staged.
+        May run any number of times, also by a later process, and after `discard` when all was
+        committed. Cancelling leaves the card; what was not committed then stays staged.
         """
+        changes = staged.changes
         notes = [
-            await self._commit("new", changes.of("new")),
-            await self._commit("approved", changes.of("changed", "deleted")),
+            await self._commit(staged, "new", changes.of("new")),
+            await self._commit(staged, "approved", changes.of("changed", "deleted")),
         ]
         notes += [f"{path} was left out: {why}." for path, why in changes.refused[:10]]
         return "\n".join(note for note in notes if note)
 
-    async def _commit(self, name: str, changes: Changes) -> str:
+    async def _commit(self, staged: Staged, name: str, changes: Changes) -> str:
         if not changes.items:
             return ""
+        commit = f"{staged.commit}-{name}"
+        wanted = await asyncio.to_thread(lambda: [self._wanted(staged, c) for c in changes.items])
+        if await insist(lambda: asyncio.to_thread(self._p.files.is_done, commit)):
+            await self._end_doubts(wanted, "done")
+            return self._told(changes)
         try:
-            wanted = await asyncio.to_thread(lambda: [self._wanted(c) for c in changes.items])
             tickets = await self._tickets(wanted)
-            outcome = await self._apply(name, changes)
         except Denied as error:
+            await self._end_doubts(wanted, "failed")
             names = ", ".join(change.path for change in changes.items[:5])
             return f"Your files were not changed ({names}): {error}"
-        for one, ticket in zip(wanted, tickets, strict=True):
-            await self._effects.close(one, ticket, "done" if outcome is None else "failed")
-        if outcome is not None:
-            return outcome
-        return f"Your files: {summary(changes.of(*_KINDS))}. /undo {self._task.no} takes it back."
+        return await to_the_end(
+            self._carry_out(commit, changes, list(zip(wanted, tickets, strict=True)))
+        )
 
-    async def _tickets(self, wanted: Sequence[Wanted]) -> tuple[Ticket | None, ...]:
-        """Tickets that a former process had taken count still: a commit happens once by its id."""
-        taken = {ticket.digest: ticket for ticket in await self._effects.in_doubt()}
-        if all(one.effect.digest in taken for one in wanted):
-            return tuple(taken[one.effect.digest] for one in wanted)
-        return await self._effects.permit(wanted)
+    async def _carry_out(
+        self, commit: str, changes: Changes, allowed: list[tuple[Wanted, Ticket | None]]
+    ) -> str:
+        """Commits and closes the tickets; what has begun here is not broken off."""
+        failure = await self._apply(commit, changes)
+        for one, ticket in allowed:
+            await self._effects.close(one, ticket, "done" if failure is None else "failed")
+        return failure or self._told(changes)
 
-    async def _apply(self, name: str, changes: Changes) -> str | None:
+    def _told(self, changes: Changes) -> str:
+        return f"Your files: {summary(changes)}. /undo {self._task.no} takes it back."
+
+    async def _apply(self, commit: str, changes: Changes) -> str | None:
+        """Why it could not be committed, with nothing changed; None once it is done."""
+        apply, no = self._p.files.commit, self._task.no
         try:
-            await asyncio.to_thread(
-                self._p.files.commit, f"task-{self._task.no}-{name}", self._task.no,
-                changes=changes, staging=self._staging, expect=changes.digests(),
-            )  # fmt: skip
+            await insist(
+                lambda: asyncio.to_thread(
+                    apply,
+                    commit,
+                    no,
+                    changes=changes,
+                    staging=self._staging,
+                    expect=changes.digests(),
+                )
+            )
         except UserFacing as error:
             return error.sentence()
         return None
 
-    def _wanted(self, change: Change) -> Wanted:
-        """One change as an effect, with a diff that its action is bound to.
+    # --- being allowed ---
+
+    async def _tickets(self, wanted: Sequence[Wanted]) -> tuple[Ticket | None, ...]:
+        """Tickets that a former process had taken count still: a commit happens once by its id."""
+        if (await insist(self._effects.context)).is_stopped:
+            raise Denied(Reason.STOPPED, explain(Reason.STOPPED))
+        taken: dict[str, Ticket | None] = {t.digest: t for t in await self._effects.in_doubt()}
+        rest = [one for one in wanted if one.effect.digest not in taken]
+        fresh = await self._effects.permit(rest) if rest else ()
+        taken |= {one.effect.digest: ticket for one, ticket in zip(rest, fresh, strict=True)}
+        return tuple(taken[one.effect.digest] for one in wanted)
+
+    async def _end_doubts(self, wanted: Sequence[Wanted], outcome: str) -> None:
+        """Writes down what became of effects whose process ended before it could say so."""
+        mine = {one.effect.digest: one for one in wanted}
+        for ticket in await self._effects.in_doubt():
+            if ticket.digest in mine:
+                await self._effects.close(mine[ticket.digest], ticket, outcome)
+
+    def _wanted(self, staged: Staged, change: Change) -> Wanted:
+        """One change as an effect, with a diff that its action is bound to; the same at all times.
 
         The content of an overwrite counts by its digest, which nobody's words hold: that a file was
         named is no order to replace it.
         """
-        display = readable(change, self._before(change), self._after(change))
-        verb = {"new": "add", "changed": "overwrite", "deleted": "delete"}[change.kind]
+        display = staged.displays.get(change.path) or readable(change, None, None)
+        verb, after = VERBS[change.kind], change.after.sha256 if change.after else ""
         arguments: dict[str, Json] = {
-            "before": _state(change.before), "after": _state(change.after),
-            "display": hashlib.sha256(display.encode("utf-8", "replace")).hexdigest(),
+            "before": state_to_json(change.before), "after": state_to_json(change.after),
+            "display": hashlib.sha256(display.encode()).hexdigest(),
         }  # fmt: skip
-        after = change.after.sha256 if change.after else ""
         action = Action(
             task=self._task.no, kind="files", resource="files", verb=verb, arguments=arguments,
             targets=(change.path,), files={change.path: after}, skill="", manifest="",
-            config=self._config,
+            config=staged.config,
         )  # fmt: skip
         effect = Effect(
             kind=EffectKind.FILES, resource="files", verb=verb, digest=action.digest,
@@ -163,6 +220,18 @@ class Commits:
             is_new=change.kind == "new",
         )  # fmt: skip
         return Wanted(effect=effect, ask=Ask(action=action, display=display))
+
+    # --- what a person is shown ---
+
+    def _displays(self, changes: Changes) -> dict[str, str]:
+        """The diffs of what will be asked for; a new file takes nothing and is not asked for."""
+        displays: dict[str, str] = {}
+        left = SHOWN_TOTAL
+        for change in changes.of("changed", "deleted").items:
+            contents = (self._before(change), self._after(change)) if left > 0 else (None, None)
+            displays[change.path] = storable(readable(change, *contents))
+            left -= len(displays[change.path])
+        return displays
 
     def _before(self, change: Change) -> bytes | None:
         if change.before is None or change.before.size > SHOWN_CAP:
@@ -175,35 +244,7 @@ class Commits:
     def _after(self, change: Change) -> bytes | None:
         if change.after is None or change.after.size > SHOWN_CAP:
             return None
-        return (self._staging / change.after.sha256).read_bytes()
-
-
-_KINDS: tuple[Kind, ...] = ("new", "changed", "deleted")
-
-
-def _state(state: FileState | None) -> Json:
-    return None if state is None else {"bytes": state.size, "sha256": state.sha256}
-
-
-def changes_to_json(changes: Changes) -> list[dict[str, object]]:
-    """Staged changes as plain values, for Postgres."""
-    return [
-        {"path": c.path, "before": _state(c.before), "after": _state(c.after)}
-        for c in changes.items
-    ]
-
-
-def changes_from_json(items: Sequence[dict[str, dict[str, object] | None]]) -> Changes:
-    """What `changes_to_json` made, read again."""
-    return Changes(
-        items=tuple(
-            Change(path=str(i["path"]), before=_read(i["before"]), after=_read(i["after"]))
-            for i in items
-        )
-    )
-
-
-def _read(state: dict[str, object] | None) -> FileState | None:
-    if state is None:
-        return None
-    return FileState(size=int(str(state["bytes"])), sha256=str(state["sha256"]))
+        try:
+            return (self._staging / change.after.sha256).read_bytes()
+        except OSError:  # the commit will say so
+            return None

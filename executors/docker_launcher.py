@@ -14,9 +14,11 @@ import json
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from core.errors import Retryable, UserFacing
 from executors.ports import Found
@@ -171,28 +173,50 @@ class DockerLauncher:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def kill_all(instance: str) -> int:
-    """Kills every container of an instance at once, in threads of its own; returns how many.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Killed:
+    """How many containers were killed, and the ids of those that run on."""
+
+    count: int
+    left: tuple[str, ...] = ()
+
+
+def kill_all(instance: str) -> Killed:
+    """Kills every container of an instance at once, in threads of its own.
 
     For the emergency stop from the command line. `UserFacing` when the engine does not answer.
     """
     import docker
-    from docker.errors import APIError, DockerException
-
-    def kill(container: Container) -> None:
-        try:
-            container.kill()
-        except APIError:  # it ended by itself
-            return
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
 
     try:
-        client = docker.from_env(timeout=int(CALL_WITHIN_S))
-        found = client.containers.list(  # sparse: one that goes away meanwhile is no error
-            filters={"label": f"agentai.instance={instance}"}, sparse=True
-        )
-    except DockerException as error:
+        with closing(docker.from_env(timeout=int(CALL_WITHIN_S))) as client:
+            found = client.containers.list(  # sparse: one that goes away meanwhile is no error
+                filters={"label": f"agentai.instance={instance}"}, sparse=True
+            )
+            with ThreadPoolExecutor(max_workers=8) as threads:
+                ends = list(threads.map(_kill, found))
+    except (DockerException, RequestException) as error:
         raise NO_ENGINE from error
-    with ThreadPoolExecutor(max_workers=8) as threads:
-        list(threads.map(kill, found))
-    client.close()
-    return len(found)
+    left = [c.short_id for c, end in zip(found, ends, strict=True) if end == "runs on"]
+    return Killed(count=ends.count("killed"), left=tuple(left))
+
+
+def _kill(container: Container) -> Literal["killed", "gone", "runs on"]:
+    from docker.errors import APIError, NotFound
+    from requests.exceptions import RequestException
+
+    try:
+        container.kill()
+    except (APIError, RequestException) as error:
+        log.warning("container %s: %s", container.short_id, error)
+    else:
+        return "killed"
+    try:
+        container.reload()
+    except NotFound:
+        return "gone"
+    except (APIError, RequestException):
+        return "runs on"  # nobody knows
+    return "runs on" if container.status in {"running", "paused", "restarting"} else "gone"

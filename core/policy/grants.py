@@ -43,12 +43,7 @@ class HostRule:
 
     def matches_host(self, host: str, port: int) -> bool:
         """Whether it speaks about this host and port."""
-        if port not in self.ports:
-            return False
-        if self.host.startswith("*."):
-            label, _, rest = host.partition(".")
-            return bool(label) and rest == self.host[2:]
-        return host == self.host or self.host == ANY
+        return port in self.ports and _covers(self.host, host)
 
     def matches(self, host: str, port: int, method: str, path: str) -> bool:
         """Whether it grants this request."""
@@ -57,6 +52,14 @@ class HostRule:
         if self.methods and method not in self.methods:
             return False
         return not self.paths or any(_below(path, prefix) for prefix in self.paths)
+
+
+def _covers(pattern: str, host: str) -> bool:
+    """A name covers itself, `*.` and a name one label more on the left, `*` everything."""
+    if pattern.startswith("*."):
+        label, _, rest = host.partition(".")
+        return bool(label) and rest == pattern[2:]
+    return pattern in {host, ANY}
 
 
 def _below(path: str, prefix: str) -> bool:
@@ -84,7 +87,7 @@ class VerbRule:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SecretRule:
-    """A secret may be sent to this host, and nowhere else."""
+    """A secret may be sent to this host and nowhere else; `host` is as in a `HostRule`."""
 
     name: str
     host: str
@@ -148,7 +151,7 @@ class Grant:
 
     def grants_secret(self, name: str, host: str) -> bool:
         """Whether the secret may go to the host."""
-        return any(rule.name in {name, ANY} and rule.host in {host, ANY} for rule in self.secrets)
+        return any(rule.name in {name, ANY} and _covers(rule.host, host) for rule in self.secrets)
 
 
 def split_host(resource: str) -> tuple[str, int]:

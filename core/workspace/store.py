@@ -126,6 +126,13 @@ class OwnerFiles:
             self._recover(root)
             self._commit(root, journal, staging=staging, modes={})
 
+    def is_done(self, commit_id: str) -> bool:
+        """Whether a commit of this id was carried out; what was cut off is settled first."""
+        with self._journals.lock(), self._root() as root:
+            self._recover(root)
+            known = self._journals.all()
+        return any(j.commit_id == commit_id and j.state == "done" for j in known)
+
     def undo(self, task: int | None = None, *, commit_id: str | None = None) -> UndoResult:
         """Takes back the last commit, of the task if given, that was not taken back yet.
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import shutil
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
@@ -201,6 +202,45 @@ async def test_after_one_tap_all_changes_are_there(office: Office) -> None:
     task = await office.scene.task()
     staged = await office.staged(task)
     assert await office.settled(office.commits(await office.effects(task)), staged) == TOLD
+    assert office.holds() == WORKED
+    assert await office.outcomes() == {"done"}
+
+
+async def test_a_deletion_alone_waits_for_the_tap(office: Office) -> None:
+    task = await office.scene.task()
+    staged = await office.staged(task, {name: OWNED[name] for name in ("a.txt", "b.txt")})
+    commits = office.commits(await office.effects(task))
+    async with held(commits.settle(staged), name="settle") as settling:
+        await office.waits.wait()
+        assert office.holds() == OWNED
+        await office.tap("Deny")
+        told = await settling
+    assert told.startswith("Your files were not changed (gone.txt)")
+    assert office.holds() == OWNED
+
+
+async def test_a_cancel_does_not_break_off_a_commit_that_has_begun(office: Office) -> None:
+    class Slow(OwnerFiles):
+        def commit(
+            self, commit_id: str, task: int, *, changes: Changes, staging: Path,
+            expect: Mapping[str, str | None],
+        ) -> None:  # fmt: skip
+            if commit_id.endswith("approved"):
+                loop.call_soon_threadsafe(begun.set)
+                assert go.wait(20)
+            super().commit(commit_id, task, changes=changes, staging=staging, expect=expect)
+
+    begun, go, loop = asyncio.Event(), Event(), asyncio.get_running_loop()
+    task = await office.scene.task()
+    staged = await office.staged(task)
+    commits = office.commits(await office.effects(task), Slow)
+    async with held(commits.settle(staged), name="settle") as settling:
+        await office.tap("Approve")
+        await begun.wait()
+        settling.cancel()
+        await asyncio.sleep(0)
+        go.set()
+    assert settling.result() == TOLD
     assert office.holds() == WORKED
     assert await office.outcomes() == {"done"}
 

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from core.errors import Retryable
-from core.spawn import Spawner, forever, held
+from core.spawn import Spawner, forever, held, to_the_end
 
 
 async def test_closing_cancels_and_waits() -> None:
@@ -87,3 +87,32 @@ async def test_work_that_swallows_a_cancellation_is_ended_all_the_same() -> None
         async with held(stubborn(), name="stubborn"):
             await asyncio.sleep(0)
     assert swallowed == 2
+
+
+async def test_work_that_has_begun_goes_on_when_its_caller_is_cancelled() -> None:
+    steps: list[str] = []
+    go = asyncio.Event()
+
+    async def work() -> str:
+        steps.append("begun")
+        await go.wait()
+        steps.append("done")
+        return "result"
+
+    async with held(to_the_end(work()), name="work") as task:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.sleep(0)
+        assert steps == ["begun"]
+        go.set()
+    assert steps == ["begun", "done"]
+    assert task.result() == "result"
+
+
+async def test_a_failure_of_such_work_is_raised() -> None:
+    async def work() -> None:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        await to_the_end(work())
