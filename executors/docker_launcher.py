@@ -209,8 +209,8 @@ def _kill(container: Container) -> Literal["killed", "gone", "runs on"]:
 
     try:
         container.kill()
-    except (APIError, RequestException) as error:
-        log.warning("container %s: %s", container.short_id, error)
+    except (APIError, RequestException) as error:  # most often it has just ended by itself
+        log.info("container %s: %s", container.short_id, error)
     else:
         return "killed"
     try:
