@@ -40,6 +40,7 @@ def test_other_files_are_not_looked_into(name: str) -> None:
         ("a.tgz", gzip.compress(tarred(("a", b"1")))),
         ("many.zip", zipped(*((f"{number}", b"") for number in range(MAX_FILES)))),
     ],
+    ids=["zip", "tar", "tgz", "many"],
 )
 def test_an_honest_archive_stays_as_it_is(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
