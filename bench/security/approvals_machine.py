@@ -193,12 +193,16 @@ class Machine(RuleBasedStateMachine):
             self.world.walked.decided += 1
             known.state = "denied" if choice is Choice.DENY else "approved"
             if choice in {Choice.TASK, Choice.ALWAYS}:
+                known.is_wide = True
                 self.granted.add(known.variant % 3)
 
     @precondition(lambda self: self.is_live)
     @rule()
     def revoke(self) -> None:
-        """Takes back whatever the task was granted; a grant for all goes with it."""
+        """Takes back whatever the task was granted; a grant for all goes with it.
+
+        So does what was approved together with a grant and not used yet.
+        """
 
         async def revoking() -> None:
             for grant in await self.approvals.grants(self.task_no):
@@ -208,6 +212,9 @@ class Machine(RuleBasedStateMachine):
 
         self._step(revoking())
         self.granted.clear()
+        for known in self.known.values():
+            if known.is_wide and known.stored.task_no == self.task_no:
+                known.is_stale = True
 
     @precondition(lambda self: self.is_live)
     @rule()

@@ -70,6 +70,7 @@ class Known:
     state: str = "pending"
     is_late: bool = False
     is_stale: bool = False
+    is_wide: bool = False
     saved: tuple[str, bool, bool] | None = None
 
     def may_be_used(self) -> bool:

@@ -95,20 +95,28 @@ where shown is distinct from state and (state = 'pending' or shown is not null) 
 -- name: add_grant
 insert into grants (task_no, skill, kind, rule, approval_id) values ($1, $2, $3, $4, $5) on conflict do nothing
 
+-- name: remember
+insert into grants (task_no, skill, kind, rule, approval_id)
+select $1::int, t.skill, $3, $4, $5 from tasks t where t.no = $2 on conflict do nothing
+
 -- name: grants
 select id, task_no, skill, kind, rule, created_at from grants
-where revoked_at is null and (task_no is null or task_no = any($1::int[])) order by id
+where revoked_at is null and (task_no is null or task_no = any($1::int[]))
+  and (skill = '' or skill in (select t.skill from tasks t where t.no = any($1::int[]))) order by id
 
 -- name: live_grants
 select g.id, g.task_no, g.skill, g.kind, g.rule, g.created_at from grants g left join tasks t on t.no = g.task_no
 where g.revoked_at is null and (g.task_no is null or t.state in ('queued', 'running', 'waiting')) order by g.id
 
 -- name: revoke
-update grants set revoked_at = clock_timestamp() where id = $1 and revoked_at is null returning id, approval_id
+update grants set revoked_at = clock_timestamp() where id = $1 and revoked_at is null returning id
 
--- name: withdraw_of_approval
-update approval_actions set consumed_at = clock_timestamp(), outcome = 'withdrawn'
-where approval_id = $1 and consumed_at is null
+-- name: withdraw_of_grant
+update approval_actions i set consumed_at = clock_timestamp(), outcome = 'withdrawn'
+from approvals a, grants g
+where g.id = $1 and a.id = i.approval_id and a.scope in ('task', 'always') and i.consumed_at is null
+  and (g.task_no is null or a.task_no = g.task_no)
+  and i.remember @> jsonb_build_array(jsonb_build_object('kind', g.kind, 'rule', g.rule))
 
 -- name: revoke_of_tasks
 update grants set revoked_at = clock_timestamp() where task_no is not null and revoked_at is null

@@ -138,7 +138,7 @@ class Approvals:
         task_no = None if choice is Choice.ALWAYS else approval.task_no
         for one in (r for action in approval.actions for r in action.remember):
             await session.execute(
-                SQL["add_grant"], task_no, "", one.kind, dict(one.rule), approval.id
+                SQL["remember"], task_no, approval.task_no, one.kind, dict(one.rule), approval.id
             )
 
     async def expire(self) -> tuple[int, ...]:
@@ -225,7 +225,7 @@ class Approvals:
     # --- what is allowed beyond one action ---
 
     async def grants(self, task_no: int) -> tuple[StoredGrant, ...]:
-        """What counts for a task: its own and what is allowed for good."""
+        """What counts for a task: its own, and what is allowed for good to all or to its skill."""
         return _as_grants(await self._db.fetch(SQL["grants"], [task_no]))
 
     async def live_grants(self) -> tuple[StoredGrant, ...]:
@@ -243,11 +243,9 @@ class Approvals:
 
         What was approved together with it and not used yet does not count any more either.
         """
-        row = await session.fetchrow(SQL["revoke"], grant_id)
-        if row is None:
+        if await session.fetchval(SQL["revoke"], grant_id) is None:
             return False
-        if row["approval_id"] is not None:
-            await session.execute(SQL["withdraw_of_approval"], row["approval_id"])
+        await session.execute(SQL["withdraw_of_grant"], grant_id)
         await self._audit.append(session, "grant.revoked", {"grant": grant_id})
         return True
 
