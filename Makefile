@@ -1,7 +1,7 @@
 # Two commands do everything: `make up` runs AgentAI here, `make test` checks it.
 # Both set up what is missing first; when nothing changed that costs a fraction of a second.
 .DEFAULT_GOAL := help
-.PHONY: help up test lint lock wheels bench chaos security doctor clean venv dev engine image
+.PHONY: help up test lint lock wheels bench chaos security autonomy doctor clean venv dev engine image
 SHELL := /bin/bash
 bin := .venv/bin
 
@@ -43,6 +43,10 @@ chaos: dev image ## kill parts at random, 200 rounds
 
 security: dev image ## attack it: every figure of docs/security.md; suites="agentdojo egress" runs some
 	@$(bin)/python -m bench.security $(suites)
+
+autonomy: dev image ## what heartbeat, schedules and skills cost, and whether skills stay inside their manifests
+	@$(bin)/python -m bench.autonomy
+	@$(bin)/python -m bench.skills
 
 doctor: venv ## check every part and say how to mend it
 	@$(bin)/agentai doctor

@@ -110,7 +110,7 @@ async def execute(env: EnvSettings) -> None:
         stack.push_async_callback(spawner.close)
         parts = RunParts(
             tasks=tasks, bus=bus, model=model, launcher=launcher, outlet=outlet,
-            results=env.home / "results",
+            results=env.home / "results", cargo=env.home / "skill_cargo",
         )  # fmt: skip
 
         async def limits() -> Limits:

@@ -20,3 +20,31 @@ select id, name, mime, size, path, created_at from files order by id
 -- name: usage
 select at, role, model, purpose, task_no, prompt_tokens, completion_tokens, cost_usd, outcome
 from usage order by id
+
+-- name: skills
+select name, source, state, approved_digest, approved_code, approved_permissions, trust, installed_at, used_at, uses
+from skills order by name
+
+-- name: proposals
+select id, skill, kind, text, diff, reason, trial, state, created_at, decided_at from proposals order by id
+
+-- name: schedules
+select id, title, instructions, cadence, skill, state, catch_up, created_at, next_time from schedules order by id
+
+-- name: schedule_runs
+select schedule_id, at, task_no, missed, outcome from schedule_runs order by schedule_id, at
+
+-- name: checks
+select name, last_run, factor, muted_until, is_paused from check_states order by name
+
+-- name: beats
+select at, checks, outcome, cost_usd from beat_runs order by id
+
+-- name: notices
+select check_name, text, feedback, at from notices order by id
+
+-- name: triggers
+select name, kind, secret_name, permissions, spec, instructions, state, created_at from triggers order by name
+
+-- name: trigger_events
+select trigger, event_key, at, payload, outcome, task_no from trigger_events order by id

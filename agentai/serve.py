@@ -17,6 +17,8 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from agentai.autonomy import AutonomyWiring
+from agentai.skills_wiring import SkillsWiring
 from bot.approval_board import ApprovalBoard
 from bot.approving import Approving
 from bot.audit_command import AuditCommand
@@ -99,6 +101,8 @@ class Service:
         self.outbox = Outbox(store=self.store, api=api, pacer=self.pacer)
         self.ownership = Ownership(facts=self.facts, store=self.store)
         self.model = ModelCaller(self.config, self.tasks)
+        self.skills = SkillsWiring(self)
+        self.autonomy = AutonomyWiring(self)
         self._wire_coordinator()
         self._wire_bot()
 
@@ -119,12 +123,14 @@ class Service:
             store=self.store, outbox=self.outbox, api=self.api, pacer=self.pacer, tasks=self.tasks
         )
         actions = Actions(
-            tasks=self.tasks, conversation=self.conversation, config=self.config, voice=self.voice
-        )
+            tasks=self.tasks, conversation=self.conversation, config=self.config, voice=self.voice,
+            skills=self.skills.skills,
+        )  # fmt: skip
+        actions.planner = self.autonomy
         parts = TurnParts(
             database=self.database, bus=self.bus, config=self.config,
             conversation=self.conversation, tasks=self.tasks, model=self.model, actions=actions,
-            voice=self.voice,
+            voice=self.voice, skills=self.skills.skills,
         )  # fmt: skip
         summariser = Summariser(
             conversation=self.conversation, model=self.model, config=self.config,
@@ -158,13 +164,15 @@ class Service:
             database=self.database, tasks=self.tasks, store=self.store, config=self.config,
             conversation=self.conversation, files=files, more=self._more_commands(approving),
         )  # fmt: skip
+        presses = Presses(
+            commands=commands, store=self.store, conversation=self.conversation, api=self.api,
+            approving=approving,
+        )  # fmt: skip
+        self.skills.join(commands, presses, self.fetcher)
+        self.autonomy.join(presses, self.fetcher)
         self.dispatcher = Dispatcher(
             database=self.database, inbox=self.inbox, facts=self.facts, ownership=self.ownership,
-            commands=commands, after=after,
-            presses=Presses(
-                commands=commands, store=self.store, conversation=self.conversation, api=self.api,
-                approving=approving,
-            ),
+            commands=commands, after=after, presses=presses,
             conversing=Conversing(
                 conversation=self.conversation, tasks=self.tasks, store=self.store, files=files
             ),
@@ -191,7 +199,8 @@ class Service:
             "config": config.handle, "secret": secret.handle, "stop": stopping.handle,
             "audit": self.audit_command.handle, "approvals": approving.approvals,
             "approve": approving.approve, "deny": approving.deny, "grants": approving.grants,
-            "grant": approving.grant, "revoke": approving.revoke,
+            "grant": approving.grant, "revoke": approving.revoke, **self.skills.commands(),
+            **self.autonomy.commands(),
         }  # fmt: skip
 
     async def _save_secret(self, name: str, value: str, host: str) -> None:
@@ -218,15 +227,20 @@ class Service:
             "sweeper": self.sweeper.step,
             "events": self._events,
             "prune": self._prune,
+            "skills": self.skills.lane.step,
         }
         for name, step in lanes.items():
             self.spawner.spawn(forever(step, name=name), name=name)
         await self.lanes.resume()
         self.spawner.spawn(self.model.warm_up(), name="warm up")
-        self.spawner.spawn(greet_telegram(self.api, self.ownership, beat), name="greet")
+        self.spawner.spawn(
+            greet_telegram(self.api, self.ownership, beat, self.skills.menu), name="greet"
+        )
         lease = Lease(self.database, ONE_SERVE, told=SECOND_SERVE)
         self.spawner.spawn(forever(lease.step, name="lease"), name="lease")
         await lease.held.wait()
+        for name, step in self.autonomy.lanes().items():
+            self.spawner.spawn(forever(step, name=name), name=name)
         await self._receive(lease, beat)
 
     async def _receive(self, lease: Lease, beat: Beat) -> None:
@@ -295,6 +309,7 @@ async def serve(env: EnvSettings) -> None:
         service = Service(env, database, bus, api, spawner, instance)
         stack.push_async_callback(service.form.stop)
         stack.push_async_callback(service.model.close)
+        stack.push_async_callback(service.autonomy.close)
         stack.push_async_callback(spawner.close)
         spawner.spawn(beat.run(), name="beat")
         await service.run(beat)

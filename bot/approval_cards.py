@@ -57,7 +57,10 @@ def approval_card(approval: Approval) -> Card:
 
 def _body(approval: Approval) -> list[Part]:
     """What it is about and why, however long."""
-    parts: list[Part] = [("bold", f"#{approval.task_no} asks for your approval"), "\n"]
+    parts: list[Part] = [("bold", f"#{approval.task_no} asks for your approval")]
+    if skill := json.loads(approval.actions[0].action).get("skill") if approval.actions else "":
+        parts.append(f" · skill {shown(skill)}")
+    parts.append("\n")
     for action in approval.actions[:SHOWN_ACTIONS]:
         parts += ["\n", *describe(action)]
     if (more := len(approval.actions) - SHOWN_ACTIONS) > 0:

@@ -169,7 +169,8 @@ def grants_card(listed: tuple[StoredGrant, ...]) -> Card:
         return Card(piece=compose(text))
     parts: list[str | tuple[str, str]] = [("bold", "What is allowed")]
     for one in listed[:30]:
-        until = f"task #{one.task_no}" if one.task_no else "all tasks"
+        everyone = f"every task of the skill {one.skill}" if one.skill else "all tasks"
+        until = f"task #{one.task_no}" if one.task_no else everyone
         parts += [
             "\n\n",
             ("bold", str(one.id)),

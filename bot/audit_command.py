@@ -33,6 +33,8 @@ NAMES = {
     "effect.outcome": "done:", "effect.denied": "refused:", "grant.revoked": "grant taken back",
     "grant.added": "grant added", "secret.set": "secret kept", "secret.deleted": "secret deleted",
     "stopped": "everything stopped", "files.committed": "files changed", "files.undone": "undone",
+    "skill.approved": "skill allowed", "skill.installed": "skill installed",
+    "skill.enabled": "skill turned on", "skill.disabled": "skill turned off",
 }  # fmt: skip
 
 

@@ -70,6 +70,8 @@ def progress_card(task: Task) -> Card:
         return Card(piece=compose(*lines, f" · {span(took)}" if took is not None else ""))
     if task.cancel_requested_at is not None:
         return Card(piece=compose(*lines, "\nStopping…"))
+    if task.skill:
+        lines.append(f"\nSkill: {task.skill}")
     if task.progress:
         lines.append(f"\n{short(task.progress, PROGRESS_CAP)}")
     return Card(piece=compose(*lines), keys=((("Cancel", f"c:{task.no}"),),))

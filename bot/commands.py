@@ -5,6 +5,7 @@ They answer from Postgres, without the coordinator, whatever else goes on.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,9 @@ SQL = load_queries(__package__ or "bot")
 
 
 class Commands:
-    """One method a command; `handle` finds it by name."""
+    """One method a command; `handle` finds it by name. `other` knows commands that come and go."""
+
+    other: Callable[[str], Handler | None] | None = None
 
     def __init__(
         self, *, database: Database, tasks: TaskStore, store: OutboxStore, config: ConfigStore,
@@ -65,7 +68,7 @@ class Commands:
 
     async def handle(self, route: Route, message: Message, name: str, rest: str) -> None:
         """Does what `/name rest` asks for. `UserFacing` says what was wrong with it."""
-        command = self._by_name.get(name)
+        command = self._by_name.get(name) or (self.other(name) if self.other else None)
         if command is None:
             raise UserFacing(f"I don't know /{name[:40]}.", "/help lists what I can do.")
         await command(route, message, rest)
@@ -149,11 +152,14 @@ class Commands:
 
     async def _queue(self, route: Route, message: Message, kind: TaskKind, text: str) -> None:
         chat_id = message.sender.chat_id
+        new = NewTask(kind=kind, title=short(text, 120), instructions=text, chat_id=chat_id)
+        await self.queue(route, message, new)
+
+    async def queue(self, route: Route, message: Message, new: NewTask) -> None:
+        """Adds a task that a command asks for, with the files of its message, and shows it."""
+        chat_id = message.sender.chat_id
         files = await self._files_of(route.session, message)
-        new = NewTask(
-            kind=kind, title=short(text, 120), instructions=text, chat_id=chat_id,
-            origin_message_id=message.message_id, files=files,
-        )  # fmt: skip
+        new = replace(new, origin_message_id=message.message_id, files=files)
         no = await self._tasks.add(route.session, new)
         await self._announcer.announce(route.session, no)
         route.has_queued = route.has_messages = True

@@ -178,9 +178,10 @@ class Conversing:
 
         It never starts a second one.
         """
-        _, _, rest = message.text.partition(" ")
+        _, _, written = message.text.partition(" ")
         led_to = await self._tasks.of_origin(message.sender.chat_id, message.message_id)
         for task in led_to:
+            rest = _without_skill(written.strip(), task.skill)
             if task.instructions == rest.strip() or not rest.strip():
                 continue
             if await self._tasks.replace_queued(route.session, task.no, instructions=rest.strip()):
@@ -198,3 +199,9 @@ def _notes(message: Message, kept: str) -> list[str]:
     """The lines of ours that stay when a message is edited: its file and its task are the same."""
     has_notes = message.file is not None or message.reply_to is not None
     return notes_of(kept) if has_notes else []
+
+
+def _without_skill(text: str, skill: str) -> str:
+    """What follows the skill's name in `/skill NAME WORDS`; all of it for other commands."""
+    first, _, rest = text.partition(" ")
+    return rest.strip() if skill and first.lower().replace("_", "-") == skill else text

@@ -21,7 +21,7 @@ from core.sql import load_queries
 from core.wake import Wake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from bot.outbox_store import OutboxStore
@@ -79,7 +79,9 @@ class FileStore:
 
 
 class Fetcher:
-    """Fetches what was noted. Run `step` forever."""
+    """Fetches what was noted. Run `step` forever. `on_fetched` hears of chat, number and path."""
+
+    on_fetched: Callable[[int, int, Path], Awaitable[None]] | None = None
 
     def __init__(
         self, *, database: Database, api: TelegramApi, store: OutboxStore, folder: Path,
@@ -122,6 +124,8 @@ class Fetcher:
             await self._failed(number, chat_id, error.text)
         else:
             await self._db.execute(SQL["file_fetched"], number, str(target), size)
+            if self.on_fetched is not None:
+                await self.on_fetched(chat_id, number, target)
         self._wake_lane(chat_id)
 
     async def _failed(self, number: int, chat_id: int, text: str) -> None:

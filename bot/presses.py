@@ -2,6 +2,8 @@
 
     c:12     cancel task 12          c:all    cancel everything
     s        refresh /status         a:0      the first choice of a question
+    h:… d:… j:… t:…  checks, schedules and triggers (see `bot.autonomy_desk`)
+    k:…      a decision on a skill (see `bot.skills_desk`)
     g:3      take grant 3 back       p:…:o    a decision on an approval (see `bot.approving`)
 
 Anything else, and whatever has been dealt with, is answered as too old.
@@ -10,7 +12,7 @@ Anything else, and whatever has been dealt with, is answered as too old.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bot.delivery import edit_call, text_payload
 from coordinator.store import NewMessage
@@ -21,9 +23,17 @@ if TYPE_CHECKING:
     from bot.commands import Commands
     from bot.outbox_store import OutboxStore
     from bot.route import Route
+    from bot.skills_desk import SkillsDesk
     from bot.telegram_api import TelegramApi
     from bot.updates import Press
     from coordinator.store import Conversation
+
+    class Desk(Protocol):
+        """Whoever deals with the buttons of checks, schedules and triggers."""
+
+        async def pressed(self, route: Route, press: Press) -> str:
+            """Does what the button says; returns the short answer for the owner."""
+
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +42,9 @@ TOO_OLD = "This button is too old."
 
 class Presses:
     """Handles a press in its update's transaction; the answer to Telegram follows the commit."""
+
+    skills: SkillsDesk | None = None
+    autonomy: Desk | None = None
 
     def __init__(
         self, *, commands: Commands, store: OutboxStore, conversation: Conversation,
@@ -60,6 +73,10 @@ class Presses:
                 text = await self._approving.pressed(route, press, what)
             case "g" if what.isdecimal() and len(what) < 10:
                 text = await self._approving.taken_back(route, int(what))
+            case "h" | "d" | "j" | "t" if self.autonomy is not None:
+                text = await self.autonomy.pressed(route, press)
+            case "k" if self.skills is not None:
+                text = await self.skills.pressed(route, press, what)
             case _:
                 text = TOO_OLD
         route.later.append(lambda: self._answer(press, text))

@@ -118,3 +118,9 @@ select id, name, path, error from files where chat_id = $1 and telegram_id = $2 
 
 -- name: spent
 select coalesce(sum(cost_usd), 0) as today from usage where at > date_trunc('day', clock_timestamp())
+
+-- name: has_schedules
+select exists (select 1 from schedules)
+
+-- name: has_triggers
+select exists (select 1 from triggers)

@@ -6,7 +6,7 @@ exactly once: after a crash the transcript shows it as done, or neither happened
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
 from coordinator.tools import (
@@ -15,6 +15,8 @@ from coordinator.tools import (
     ChangeSetting,
     Delegate,
     ListTasks,
+    ProposeSchedule,
+    SearchSkills,
     SteerTask,
     ToolCall,
     parse_call,
@@ -24,7 +26,8 @@ from core.errors import UserFacing
 from core.tasks import NewTask, TaskFile, TaskState, answer_key, has_ended
 
 if TYPE_CHECKING:
-    from coordinator.ports import Voice
+    from coordinator.ports import Planner, Voice
+    from coordinator.skills import Skills
     from coordinator.store import Conversation, TurnId, Work
     from core.config import ConfigStore
     from core.db import Session
@@ -46,13 +49,17 @@ class Effect:
 class Actions:
     """The coordinator's hands: tasks and settings, nothing else."""
 
+    planner: Planner | None = None
+
     def __init__(
-        self, *, tasks: TaskStore, conversation: Conversation, config: ConfigStore, voice: Voice
-    ) -> None:
+        self, *, tasks: TaskStore, conversation: Conversation, config: ConfigStore, voice: Voice,
+        skills: Skills | None = None,
+    ) -> None:  # fmt: skip
         self._tasks = tasks
         self._conversation = conversation
         self._config = config
         self._voice = voice
+        self._skills = skills
 
     async def carry_out(
         self, session: Session, work: Work, turn_id: TurnId, call: ToolCall
@@ -65,6 +72,8 @@ class Actions:
             match parse_call(call):
                 case Delegate() as wanted:
                     return await self._delegate(session, work, turn_id, wanted)
+                case SearchSkills(query=query):
+                    return Effect(text=self._need_skills().find(query))
                 case ListTasks(no=no):
                     return Effect(text=await self._look(no))
                 case CancelTask(no=no):
@@ -73,6 +82,8 @@ class Actions:
                     return await self._steer(session, wanted, f"turn:{turn_id}:{call.id}")
                 case AskOwner() as question:
                     return Effect(text="The owner was asked.", question=question)
+                case ProposeSchedule() as wanted:
+                    return await self._propose(session, work, wanted)
                 case ChangeSetting() as wanted:
                     return Effect(text=await self._set(wanted))
                 case other:
@@ -93,9 +104,22 @@ class Actions:
             origin_message_id=work.telegram_ids[-1] if work.telegram_ids else None,
             files=tuple(TaskFile(name=row["name"], path=row["path"]) for row in rows),
         )  # fmt: skip
+        if wanted.skill:
+            new = await self._skilled(session, new, wanted.skill)
         no = await self._tasks.add(session, new)
         await self._voice.announce_task(session, no)
         return Effect(text=f"Task #{no} is queued.", has_queued=True)
+
+    async def _skilled(self, session: Session, new: NewTask, name: str) -> NewTask:
+        order = await self._need_skills().order(
+            name, new.instructions, by_model=True, session=session
+        )
+        return replace(new, skill=order.skill, manifest=order.manifest)
+
+    def _need_skills(self) -> Skills:
+        if self._skills is None:
+            raise UserFacing("There are no skills here.")
+        return self._skills
 
     async def _look(self, no: int | None) -> str:
         if no is None:
@@ -123,6 +147,12 @@ class Actions:
         ):  # fmt: skip
             await self._tasks.add_input(session, wanted.no, "steer", text=wanted.text, key=key)
         return Effect(text=f"Task #{wanted.no} was told.", has_control=True)
+
+    async def _propose(self, session: Session, work: Work, wanted: ProposeSchedule) -> Effect:
+        if self.planner is None:
+            raise UserFacing("There are no schedules here.")
+        await self.planner.propose(session, work.chat_id, wanted.when, what=wanted.what)
+        return Effect(text="The owner was shown a card; nothing is scheduled until they confirm.")
 
     async def _set(self, wanted: ChangeSetting) -> str:
         spec = SPECS.get(wanted.name)

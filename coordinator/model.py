@@ -119,15 +119,16 @@ class ModelCaller:
 
     async def ask(
         self, messages: Sequence[ChatMessage], *, tools: Sequence[dict[str, Any]],
-        on_text: OnText = lambda _: None, role: Role = "coordinator",
+        on_text: OnText = lambda _: None, role: Role = "coordinator", is_cheap: bool = False,
     ) -> Answer:  # fmt: skip
-        """One answer from the first route that gives one.
+        """One answer from the first route that gives one; with `is_cheap` from the last route.
 
         `on_text` is called each time the text grew, with a function that gives all of it so far.
         Raises `UserFacing` when only the owner can mend it, `Retryable` when every route is out.
         Cancelling closes the connection.
         """
         listed = routes(await self._config.current(), role)
+        listed = listed[-1:] if is_cheap else listed
         last: Failure | None = None
         for route in self._breaker.usable(listed, now=time.monotonic()):
             try:

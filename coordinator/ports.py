@@ -47,3 +47,10 @@ class Voice(Protocol):
 
     def typing(self, chat_id: int) -> AbstractAsyncContextManager[None]:
         """Shows "typing…" while the block runs."""
+
+
+class Planner(Protocol):
+    """Who asks the owner about schedules. Nothing repeats before the owner has confirmed it."""
+
+    async def propose(self, session: Session, chat_id: int, when: str, *, what: str) -> None:
+        """Shows the owner a card in the caller's transaction; `UserFacing` tells what is wrong."""

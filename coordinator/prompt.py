@@ -37,9 +37,11 @@ SUMMARISE = (
 )
 
 
-def system_prompt(*, now: datetime, summary: str, running: str) -> str:
+def system_prompt(*, now: datetime, summary: str, running: str, skills: str = "") -> str:
     """The system message of a turn. `running` lists live tasks, one a line."""
     parts = [_RULES, f"Now: {now:%A %Y-%m-%d %H:%M} UTC."]
+    if skills:
+        parts.append(f"{skills}\nWhen one fits, name it in delegate.")
     if running:
         parts.append(f"Tasks under way:\n{running}")
     if summary:

@@ -24,6 +24,13 @@ class Delegate(_Arguments):
     title: Annotated[str, Field(min_length=1, max_length=200)]
     instructions: Annotated[str, Field(min_length=1, max_length=20_000)]
     files: Annotated[list[int], Field(max_length=20)] = []
+    skill: Annotated[str, Field(max_length=64)] = ""
+
+
+class SearchSkills(_Arguments):
+    """Look for skills by words."""
+
+    query: Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class ListTasks(_Arguments):
@@ -52,6 +59,13 @@ class AskOwner(_Arguments):
     choices: Annotated[list[Annotated[str, Field(max_length=60)]], Field(max_length=8)] = []
 
 
+class ProposeSchedule(_Arguments):
+    """Show the owner a card about work that repeats."""
+
+    when: Annotated[str, Field(min_length=1, max_length=200)]
+    what: Annotated[str, Field(min_length=1, max_length=3_000)]
+
+
 class ChangeSetting(_Arguments):
     """Change one setting."""
 
@@ -59,14 +73,25 @@ class ChangeSetting(_Arguments):
     value: str
 
 
-Call = Delegate | ListTasks | CancelTask | SteerTask | AskOwner | ChangeSetting
+Call = (
+    Delegate
+    | SearchSkills
+    | ListTasks
+    | CancelTask
+    | SteerTask
+    | AskOwner
+    | ProposeSchedule
+    | ChangeSetting
+)
 
 _BY_NAME: dict[str, type[Call]] = {
     "delegate": Delegate,
+    "search_skills": SearchSkills,
     "list_tasks": ListTasks,
     "cancel_task": CancelTask,
     "steer_task": SteerTask,
     "ask_owner": AskOwner,
+    "schedule": ProposeSchedule,
     "change_setting": ChangeSetting,
 }
 
@@ -119,12 +144,18 @@ _NO = {"type": "integer", "description": "task number"}
 SCHEMAS: tuple[dict[str, Any], ...] = (
     _tool("delegate", "Start a task in a fresh container.", ("title", "instructions"),
           title=_text("a few words"), instructions=_text("complete; the task knows nothing else"),
-          files=_list("integer", "numbers of the owner's files it needs")),
+          files=_list("integer", "numbers of the owner's files it needs"),
+          skill=_text("a skill's name: the task then follows it, within its permissions")),
+    _tool("search_skills", "Find skills by words.", ("query",), query=_text()),
     _tool("list_tasks", "See tasks and their states; with no: one task in detail.", (), no=_NO),
     _tool("cancel_task", "Stop a task.", ("no",), no=_NO),
     _tool("steer_task", "Tell a running task something new.", ("no", "text"), no=_NO, text=_text()),
     _tool("ask_owner", "Ask the owner a question; ends your turn.", ("question",),
           question=_text(), choices=_list("string", "short answers, shown as buttons")),
+    _tool("schedule", "Show the owner a card to confirm work that repeats.", ("when", "what"),
+          when=_text("such as: every Monday at 9, every 2 hours, or cron"),
+          what=_text("complete; each run knows nothing else")),
     _tool("change_setting", "Change a setting when the owner asks for it: tasks.parallel, "
-          "chat.streaming, chat.history_kb.", ("name", "value"), name=_text(), value=_text()),
+          "chat.streaming, chat.history_kb, owner.zone.", ("name", "value"),
+          name=_text(), value=_text()),
 )  # fmt: skip

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from coordinator.actions import Actions, Effect
     from coordinator.model import Answer, ModelCaller
     from coordinator.ports import Voice
+    from coordinator.skills import Skills
     from coordinator.store import Conversation, TurnId, Work
     from coordinator.tools import AskOwner
     from core.bus import Bus
@@ -70,6 +71,7 @@ class TurnParts:
     model: ModelCaller
     actions: Actions
     voice: Voice
+    skills: Skills | None = None
 
 
 class Turn:
@@ -120,11 +122,18 @@ class Turn:
                 return answer
         return None
 
+    def _said(self) -> str:
+        """The newest words, by which fitting skills come first."""
+        return self._work.messages[-1].text[:1000] if self._work.messages else ""
+
     async def _messages(self, config: Config) -> list[ChatMessage]:
         chat_id, conversation = self._work.chat_id, self._p.conversation
         running = "\n".join(one_line(task) for task in (await self._p.tasks.live())[:20])
         system = system_prompt(
-            now=datetime.now(UTC), summary=await conversation.summary(chat_id), running=running
+            now=datetime.now(UTC),
+            summary=await conversation.summary(chat_id),
+            running=running,
+            skills=self._p.skills.index(self._said()) if self._p.skills is not None else "",
         )
         history = await conversation.history(chat_id, without=self._work.turn_id)
         return assemble(

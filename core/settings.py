@@ -68,6 +68,7 @@ class EnvSettings(BaseSettings):
     telegram_webhook_url: WebAddress | None = None
     agentai_secret_key: SecretStr | None = None
     agentai_home: Path = Path(".agentai")
+    skills_dir: Path | None = None
     agentai_owner_id: Annotated[int, Field(gt=0, lt=2**52)] | None = None
     database_url: Annotated[SecretStr, AfterValidator(_database)] | None = None
     redis_url: Annotated[SecretStr, AfterValidator(_redis)] | None = None
@@ -84,6 +85,11 @@ class EnvSettings(BaseSettings):
     def home(self) -> Path:
         """The instance's folder, absolute."""
         return self.agentai_home.expanduser().absolute()
+
+    @property
+    def skills(self) -> Path:
+        """The folder of the owner's skills, absolute."""
+        return (self.skills_dir or self.home / "skills").expanduser().absolute()
 
     def secrets(self) -> list[str]:
         """Every secret value here, for masking."""

@@ -75,8 +75,8 @@ def _wanted(effects: Effects, left: Effect, verbs: list[str], config: int) -> Wa
     action = Action(
         task=effects.task.no, kind="access", resource=left.resource,
         verb="GET" if gravest.tier is Tier.READ else verbs[0],
-        arguments={"methods": list(kept), **production(gravest)}, targets=(), files={}, skill="",
-        manifest="", config=config,
+        arguments={"methods": list(kept), **production(gravest)}, targets=(), files={},
+        skill=effects.task.skill, manifest=effects.facts.manifest_digest, config=config,
     )  # fmt: skip
     effect = replace(
         left, tier=gravest.tier, is_production=gravest.is_production, digest=action.digest

@@ -28,6 +28,7 @@ from core.policy import Action, Effect, EffectKind, Label, Tier, explain
 from core.policy.reasons import Reason
 from core.spawn import insist, to_the_end
 from core.workspace import Bounds, Changes, Copied, collect, readable, summary
+from core.workspace.paths import matches
 from executors.effects import Wanted
 from executors.ending import Staged, state_to_json
 
@@ -78,16 +79,28 @@ class Commits:
 
         The task is labelled before the first copy is made.
         """
-        is_labelled = bool(await asyncio.to_thread(self._p.files.list))
+        globs = self._effects.facts.manifest.reads
+        is_labelled = await asyncio.to_thread(self._is_any, globs)
         if is_labelled:
             await self._effects.taint(*OTHERS_LABELS)
         copied = await asyncio.to_thread(
-            self._p.files.copy_in, ["*"], work / FOLDER, owner_ids=owner_ids, bounds=BOUNDS
+            self._p.files.copy_in, globs, work / FOLDER, owner_ids=owner_ids, bounds=BOUNDS
         )
+        if self._task.manifest is not None and await asyncio.to_thread(self._is_more, copied):
+            await self._effects.note_refusal("files:files:read", Reason.MANIFEST)
         if copied.base and not is_labelled:  # the owner put it there in this very moment
             await self._effects.taint(*OTHERS_LABELS)
         await insist(lambda: self._p.seen.keep_base(self._task, json.loads(copied.to_json())))
         return copied
+
+    def _is_any(self, globs: Sequence[str]) -> bool:
+        return any(self._p.files.list(glob) for glob in globs)
+
+    def _is_more(self, copied: Copied) -> bool:
+        """Whether the owner has files that the manifest kept from the task."""
+        reads = self._effects.facts.manifest.reads
+        listed = (entry.path for entry in self._p.files.list())
+        return any(not matches(path, reads) for path in listed if path not in copied.base)
 
     async def copied_before(self) -> Copied | None:
         """What a former process gave the task: a resumed one works on with that."""
@@ -210,7 +223,8 @@ class Commits:
         }  # fmt: skip
         action = Action(
             task=self._task.no, kind="files", resource="files", verb=verb, arguments=arguments,
-            targets=(change.path,), files={change.path: after}, skill="", manifest="",
+            targets=(change.path,), files={change.path: after},
+            skill=self._task.skill, manifest=self._effects.facts.manifest_digest,
             config=staged.config,
         )  # fmt: skip
         effect = Effect(

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from core.tasks.seen import SeenStore
 
 LOOK_EVERY_S = 1.0
+NOTED_CAP = 1_000
 TOO_LATE = {
     State.DENIED: ("denied_by_owner", "The owner said no."),
     State.EXPIRED: ("expired", "The owner did not answer in time, so it was not allowed."),
@@ -77,6 +78,7 @@ class Effects:
         self._expires_s = config.whole("policy.approval_min") * 60
         self._on_wait = on_wait
         self._waiting = 0
+        self._noted: set[tuple[str, str]] = set()
         self._news = asyncio.Event()
         self.changed = asyncio.Event()
         self._asking = asyncio.Lock()
@@ -231,7 +233,22 @@ class Effects:
         await self._p.audit.append(self._p.database, "effect.intent", body)
 
     async def _note_denial(self, one: Wanted, code: Reason) -> None:
-        body = {"task": self.task.no, "scope": one.effect.scope, "reason": str(code)}
+        await self._write_denial(one.effect.scope, str(code))
+
+    async def note_refusal(self, scope: str, code: str) -> None:
+        """Writes down that a skill's task tried what its manifest does not hold, or never may.
+
+        The same once a process: a task that tries again and again would fill the audit trail.
+        """
+        is_known = (scope, code) in self._noted or len(self._noted) >= NOTED_CAP
+        if self.task.manifest is not None and not is_known:
+            self._noted.add((scope, code))
+            await self._write_denial(scope, code)
+
+    async def _write_denial(self, scope: str, code: str) -> None:
+        body = {"task": self.task.no, "scope": scope, "reason": code}
+        if self.task.skill:
+            body["skill"] = self.task.skill
         await insist(lambda: self._p.audit.append(self._p.database, "effect.denied", body))
 
     async def in_doubt(self) -> tuple[Ticket, ...]:

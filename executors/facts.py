@@ -22,7 +22,9 @@ from core.policy import (
     Origin,
     SecretRule,
     VerbRule,
+    secret_scope,
 )
+from core.skill_orders import order_from_json
 from core.spawn import insist
 
 if TYPE_CHECKING:
@@ -55,6 +57,9 @@ class TaskFacts:
         self._changes = 0
         self._calls = 0
         self._reached: set[str] = set()
+        self.manifest = _manifest(task, self._instance_budget())
+        self.manifest_digest = "" if task.manifest is None else self.manifest.digest
+        self._order = order_from_json(task.manifest)
         self._production = tuple(_listed(config.text("policy.production")))
 
     def forget(self) -> None:
@@ -93,25 +98,23 @@ class TaskFacts:
         self._grants = await self._approvals.grants(self._task.no)
         seen = await self._seen.read(self._task)
         return Context(
-            manifest=self._manifest(), owner=self.owner_layer(),
+            manifest=self.manifest, owner=self.owner_layer(),
             origin=Origin(self._task.origin), ceiling=self.ceiling(),
             labels=seen.labels, words=seen.words,
             spent=replace(seen.spent, cards=0), is_stopped=seen.is_stopped,
             approved=await self._approvals.approved(self._task.no), scopes=self._scopes(),
         )  # fmt: skip
 
-    def _manifest(self) -> Grant:
-        """What the task's skill declared when it was queued; no skill sets no limit."""
-        if self._task.manifest is None:
-            return Grant.everything(self.budget())
-        return grant_from_json(self._task.manifest)
-
     def owner_layer(self) -> Grant:
-        """What the owner allowed: their own files, and whatever stands in `/grants`."""
+        """What the owner allowed: their files, what stands in `/grants`, an approved skill's hosts.
+
+        The owner saw what the skill asks for before it became active; for its tasks that counts.
+        """
         hosts = tuple(host_rule(g.rule) for g in self._grants if g.kind == "host")
         return Grant(
-            hosts=hosts, verbs=(VerbRule(integration=ANY, verbs=(ANY,)),), reads=(ANY,),
-            writes=(ANY,), secrets=self._secrets, budget=self.budget(),
+            hosts=(*hosts, *self._declared().hosts),
+            verbs=(VerbRule(integration=ANY, verbs=(ANY,)),), reads=(ANY,), writes=(ANY,),
+            secrets=self._secrets, budget=self.budget(),
         )  # fmt: skip
 
     def ceiling(self) -> Grant:
@@ -125,10 +128,30 @@ class TaskFacts:
         )  # fmt: skip
 
     def _scopes(self) -> frozenset[str]:
-        return frozenset(str(g.rule.get("scope")) for g in self._grants if g.kind == "scope")
+        remembered = (str(g.rule.get("scope")) for g in self._grants if g.kind == "scope")
+        declared = self._declared()
+        ports = {port for rule in declared.hosts for port in rule.ports}
+        shown = (
+            secret_scope(rule.name, f"{rule.host}:{port}")
+            for rule in declared.secrets
+            for port in ports
+        )
+        return frozenset((*remembered, *shown))
+
+    def _declared(self) -> Grant:
+        """What the owner saw of the task's skill and allowed; a shipped one is active unseen."""
+        is_seen = self._order is not None and self._order.is_seen
+        return self.manifest if is_seen else Grant()
+
+    def allows_tool(self, tool: str) -> bool:
+        """Whether the task's model may use this tool of its container."""
+        return self._order is None or self._order.allows_tool(tool)
 
     def budget(self) -> Budget:
         """The most that the task may use."""
+        return self.manifest.budget.within(self._instance_budget())
+
+    def _instance_budget(self) -> Budget:
         return Budget(
             calls=self._config.whole("policy.calls"),
             bytes_out=self._config.whole("policy.sent_mb") * 1024 * 1024,
@@ -166,6 +189,11 @@ class TaskFacts:
             return
         await insist(lambda: self._seen.add_labels(self._task, labels))
         self.forget()
+
+
+def _manifest(task: Task, budget: Budget) -> Grant:
+    """What the task's skill declared when it was queued; a task without one adds no limit."""
+    return Grant.everything(budget) if task.manifest is None else grant_from_json(task.manifest)
 
 
 def host_rule(rule: object) -> HostRule:

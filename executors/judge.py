@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from core.approvals import Ticket
-    from core.policy import Context, Effect, HostRule
+    from core.policy import Context, Effect, HostRule, Verdict
     from core.policy.action import Json
     from core.vault import Vault
     from executors.effects import Effects
@@ -86,7 +86,8 @@ class TaskJudge:
         """See the port. Nothing is asked here: a refusal says what to ask for."""
         context = await insist(self._effects.context)
         verdict = decide(egress_effect(host, port, "GET"), context)
-        if verdict.decision is Decision.DENY and verdict.code is not Reason.NOT_GRANTED:
+        if _is_hopeless(verdict, context, host, port):
+            await self._effects.note_refusal(f"egress:{host}:{port}:CONNECT", verdict.code)
             return Refused(code=verdict.code, text=explain(verdict.code))
         if not _rules(context, host, port) and not has_host(context.words, host):
             return _ask_for(host, port, "GET")
@@ -130,6 +131,8 @@ class TaskJudge:
             used = self._secrets.used_in(asked)
             refused = _malformed(asked, used)
         if refused is not None:
+            scope = f"egress:{asked.host}:{asked.port}:{asked.method}"
+            await self._effects.note_refusal(scope, refused.code)
             return refused
         try:
             return await self._permitted(asked, used)
@@ -177,7 +180,8 @@ class TaskJudge:
         """The effect with the digest of its action."""
         action = Action(
             task=self._effects.task.no, kind="egress", resource=effect.resource, verb=effect.verb,
-            arguments=arguments or {}, targets=(), files={}, skill="", manifest="",
+            arguments=arguments or {}, targets=(), files={},
+            skill=self._effects.task.skill, manifest=self._effects.facts.manifest_digest,
             config=self._config,
         )  # fmt: skip
         return Wanted(effect=replace(effect, digest=action.digest), ask=Ask(action=action))
@@ -214,6 +218,14 @@ class TaskJudge:
 
 def _rules(context: Context, host: Host, port: int) -> list[HostRule]:
     return [rule for rule in context.owner.hosts if rule.matches_host(host, port)]
+
+
+def _is_hopeless(verdict: Verdict, context: Context, host: Host, port: int) -> bool:
+    """Whether nothing on the host can be allowed; a manifest may hold some of it and no `GET /`."""
+    if verdict.decision is not Decision.DENY or verdict.code is Reason.NOT_GRANTED:
+        return False
+    rules = context.manifest.hosts
+    return verdict.code is not Reason.MANIFEST or not any(r.matches_host(host, port) for r in rules)
 
 
 def _malformed(asked: Asked, used: Sequence[Stand]) -> Refused | None:

@@ -42,12 +42,15 @@ class ModelProxy:
         self._breaker = Breaker()
         self._http: httpx.AsyncClient | None = None
 
-    async def ask(self, no: TaskNo, wanted: AskModel) -> dict[str, Any]:
-        """The model's next message. `UserFacing` when nothing helps; cancelling drops the call."""
+    async def ask(self, no: TaskNo, wanted: AskModel, usd: Decimal | None = None) -> dict[str, Any]:
+        """The model's next message; `usd` is what the task may spend, if less than any task may.
+
+        `UserFacing` when nothing helps; cancelling drops the call.
+        """
         listed = routes(await self._config.current(), "executor")
         if not listed:
             raise NO_MODEL
-        await self._check_budget(no)
+        await self._check_budget(no, usd)
         failure: Failure | None = None
         for pause_s in (*PAUSES_S, 0.0):
             for route in self._breaker.usable(listed, now=time.monotonic()):
@@ -61,9 +64,10 @@ class ModelProxy:
             await asyncio.sleep(pause_s)
         raise UserFacing(failure.text if failure else "No model answered.")
 
-    async def _check_budget(self, no: TaskNo) -> None:
+    async def _check_budget(self, no: TaskNo, usd: Decimal | None) -> None:
         """A task that has spent its money asks no model any more."""
-        limit = Decimal(str((await self._config.current()).number("policy.task_usd")))
+        most = Decimal(str((await self._config.current()).number("policy.task_usd")))
+        limit = most if usd is None else min(most, usd)
         if await self._tasks.cost(no) >= limit:
             raise UserFacing(
                 f"This task has spent the ${limit:.2f} that a task may spend on models.",

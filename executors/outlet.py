@@ -21,7 +21,7 @@ from executors.judge import TaskJudge
 from executors.placeholders import Stand, token_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from core.config import Config
     from core.tasks import Task
@@ -64,11 +64,11 @@ class Outlet:
 
     async def open(self, slot: Slot) -> None:
         """Begins to listen in the slot's folder; what the owner allowed before counts."""
-        listed = await insist(self._p.vault.list)
+        listed = self._named(await insist(self._p.vault.list))
         self.stands = tuple(self._stand(info) for info in listed)
         self.effects.know_secrets(_rules(listed))
         seen = await insist(lambda: self._p.effects.seen.read(self._task))
-        cap = self._config.whole("policy.sent_mb") * 1024 * 1024 - seen.spent.bytes_out
+        cap = self.effects.facts.budget().bytes_out - seen.spent.bytes_out
         self._judge = TaskJudge(
             self.effects, stands=self.stands, vault=self._p.vault, config=self._config.version,
             sent_cap=cap,
@@ -77,6 +77,11 @@ class Outlet:
             self._judge, resolver=self._p.resolver, authority=self._p.authority
         )
         await self._proxy.listen(slot.sock)
+
+    def _named(self, listed: Sequence[SecretInfo]) -> tuple[SecretInfo, ...]:
+        """The secrets that the task's manifest names: of others it does not even get stand-ins."""
+        manifest = self.effects.facts.manifest
+        return tuple(info for info in listed if manifest.grants_secret(info.name, info.host))
 
     def _stand(self, info: SecretInfo) -> Stand:
         token = token_of(self._p.secret_key, self._task.no, info.name)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import AgentAIError
+from core.skill_orders import FOLDER, order_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,19 +166,22 @@ def parse_line(line: bytes) -> Hello | Request:
 
 def task_line(
     task: Task, config: Config, *, steps: Sequence[Step], inputs: Sequence[TaskInput],
-    stands: Sequence[Stand] = (), copied: Copied | None = None,
+    stands: Sequence[Stand] = (), copied: Copied | None = None, time_s: int | None = None,
 ) -> bytes:  # fmt: skip
     """Gives the container its task."""
     limits = {
-        "time_s": config.whole("tasks.time_limit_s"),
+        "time_s": time_s or config.whole("tasks.time_limit_s"),
         "output_bytes": config.whole("tasks.output_kb") * 1024,
         "steps": config.whole("tasks.steps"),
         "memory_mb": config.whole("tasks.memory_mb"),
         "processes": config.whole("tasks.processes"),
         "disk_mb": config.whole("tasks.disk_mb"),
     }
+    order = order_from_json(task.manifest)
+    skill = {"name": order.name, "body": order.body, "folder": FOLDER} if order else None
     body = {
         "no": task.no,
+        "skill": skill,
         "kind": task.kind,
         "instructions": task.instructions,
         "files": [file.name for file in task.files],

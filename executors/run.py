@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.errors import Denied, Retryable, UserFacing
+from core.policy.reasons import Reason
+from core.skill_orders import order_from_json
 from core.spawn import held, insist
 from core.tasks import Outcome, Step, TaskState
 from executors.ending import Ending
@@ -35,6 +37,7 @@ from executors.protocol import (
     task_line,
 )
 from executors.results import WORK_FOLDER, collect, copy_into, safe_name, used_bytes
+from executors.skill_files import give_files
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -73,6 +76,7 @@ class RunParts:
     launcher: Launcher
     outlet: OutletParts
     results: Path
+    cargo: Path
 
 
 class Run:
@@ -90,6 +94,10 @@ class Run:
         self._waits = 0  # for an answer, for an approval
         self.began = asyncio.Event()
         self._outlet = Outlet(parts.outlet, task, config, self._wait_for_owner)
+        self._order = order_from_json(task.manifest)
+        budget = self._outlet.effects.facts.budget()
+        self._limit_s = int(min(config.whole("tasks.time_limit_s"), budget.seconds))
+        self._usd = budget.cost
 
     def cancel(self) -> None:
         """The owner wants it stopped."""
@@ -112,6 +120,8 @@ class Run:
             lambda: self._owned(self._p.tasks.attach(no, self.task.fence, slot=self._slot.name))
         )
         await self.open_outlet()
+        if self._order is not None:
+            await asyncio.to_thread(give_files, self._order, self._p.cargo, self._slot.sock)
         if not is_resumed:
             await asyncio.to_thread(self._copy_files)
         copied = await self._copied(is_resumed=is_resumed)
@@ -126,6 +136,7 @@ class Run:
                 inputs=inputs,
                 stands=self._outlet.stands,
                 copied=copied,
+                time_s=self._limit_s,
             )
         )
 
@@ -276,6 +287,7 @@ class Run:
         no, fence, tasks = self.task.no, self.task.fence, self._p.tasks
         match request.params:
             case BeginStep() as begun:
+                await self._check_tool(begun.tool)
                 step = Step(index=begun.index, tool=begun.tool, arguments=begun.arguments)
                 await insist(lambda: self._owned(tasks.begin_step(no, fence, step)))
                 self.began.set()
@@ -285,12 +297,25 @@ class Run:
                 await insist(lambda: self._owned(tasks.report_progress(no, fence, text)))
                 await self._tell()
             case AskModel() as wanted:
-                return {"message": await insist(lambda: self._p.model.ask(no, wanted))}
+                given = self._with_tools(wanted)
+                return {"message": await insist(lambda: self._p.model.ask(no, given, self._usd))}
             case AskAccess() as asked:
                 return {"text": await self._outlet.access(asked)}
             case AskOwner(step=step_no, question=question):
                 return {"answer": await self._ask(step_no, question)}
         return True
+
+    async def _check_tool(self, tool: str) -> None:
+        """`Denied` for a tool that the task's manifest keeps from its model."""
+        if not self._outlet.effects.facts.allows_tool(tool):
+            await self._outlet.effects.note_refusal(f"tool:{tool[:60]}", Reason.MANIFEST)
+            raise Denied(Reason.MANIFEST, f"The skill's manifest does not hold the tool {tool}.")
+
+    def _with_tools(self, wanted: AskModel) -> AskModel:
+        """The model is shown the tools that the manifest holds."""
+        allows = self._outlet.effects.facts.allows_tool
+        tools = [t for t in wanted.tools if allows(str((t.get("function") or {}).get("name")))]
+        return wanted.model_copy(update={"tools": tools})
 
     async def _wait_for_owner(self, is_waiting: bool) -> None:
         """The task begins or ends to wait for an approval; that time does not count as work."""
@@ -344,7 +369,7 @@ class Run:
 
     async def _watch(self) -> Outcome:
         """Ends with the outcome of a limit or of the container's death."""
-        limit_s = self._config.whole("tasks.time_limit_s")
+        limit_s = self._limit_s
         disk = self._config.whole("tasks.disk_mb") * 1024 * 1024
         gone_since: float | None = None
         last = time.monotonic()
@@ -354,7 +379,7 @@ class Run:
             self._worked_s += 0.0 if self._waits else now - last
             last = now
             if self._worked_s > limit_s + GRACE_S:
-                return _stopped(f"it ran longer than {limit_s // 60} minutes")
+                return _stopped(f"it ran longer than {_span(limit_s)}")
             used = await asyncio.to_thread(used_bytes, self._slot.work, stop_at=disk)
             if used > disk:
                 return _stopped(f"it wrote more than {disk // 1024 // 1024} MB")
@@ -383,6 +408,10 @@ class Run:
 
     async def _tell(self) -> None:
         await self._p.bus.publish("events", kind="task", no=str(self.task.no))
+
+
+def _span(seconds: int) -> str:
+    return f"{seconds // 60} minutes" if seconds >= 60 else f"{seconds} seconds"
 
 
 def _stopped(why: str) -> Outcome:

@@ -10,15 +10,13 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from core.errors import UserFacing
 from core.workspace.paths import refusal
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 MAIN = "skill.md"
+BUILTIN = Path(__file__).with_name("builtin")  # shipped with AgentAI
 SKIPPED = {"__pycache__", "node_modules"}
 NO_SKILLS = {"readme.md", "license.md", "changelog.md", "contributing.md"}
 DEPTH_CAP = 8

@@ -192,8 +192,8 @@ class Machine(RuleBasedStateMachine):
         if is_taken:
             self.world.walked.decided += 1
             known.state = "denied" if choice is Choice.DENY else "approved"
-            if choice in {Choice.TASK, Choice.ALWAYS}:
-                known.is_wide = True
+            known.is_wide = choice in {Choice.TASK, Choice.ALWAYS}
+            if known.is_wide:
                 self.granted.add(known.variant % 3)
 
     @precondition(lambda self: self.is_live)
@@ -213,7 +213,7 @@ class Machine(RuleBasedStateMachine):
         self._step(revoking())
         self.granted.clear()
         for known in self.known.values():
-            if known.is_wide and known.stored.task_no == self.task_no:
+            if known.is_wide and known.state == "approved" and known.stored.task_no == self.task_no:
                 known.is_stale = True
 
     @precondition(lambda self: self.is_live)

@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from core.errors import UserFacing
 
 Kind = Literal[
-    "text", "secret", "address", "models", "whole", "number", "switch", "hosts", "ports"
+    "text", "secret", "address", "models", "whole", "number", "switch", "hosts", "ports", "zone"
 ]  # fmt: skip
 Value = str | int | float | bool
 
@@ -87,6 +88,10 @@ _ALL = (
          help="How often a task may ask for your approval"),
     Spec(name="policy.approval_min", kind="whole", default=15, low=1, high=1440,
          help="Minutes until an unanswered approval counts as no"),
+    Spec(name="owner.zone", kind="zone", default="UTC", model_may_change=True,
+         help="Your time zone, such as Europe/Berlin, for schedules and checks"),
+    Spec(name="triggers.port", kind="whole", default=8787, low=0, high=65_535,
+         help="Port of the webhook listener on this machine; 0 means any that is free"),
     Spec(name="pool.size", kind="whole", default=1, low=0, high=20,
          help="Containers kept warm so that a task starts at once; 0 turns it off"),
 )  # fmt: skip
@@ -137,6 +142,8 @@ def parse_value(spec: Spec, text: str) -> Value:
             return _listed(spec, text, _HOST_NAME, "host names or * separated by commas")
         case "ports":
             return _listed(spec, text, _PORT, "port numbers separated by commas")
+        case "zone":
+            return _zone(spec, text)
         case "text":
             return _matching(spec, text, _RUNTIME, "a short name")
 
@@ -168,6 +175,13 @@ def _address(spec: Spec, text: str) -> str:
     if not ok or any(c.isspace() for c in text):
         raise UserFacing(f"{spec.name} must be an http:// or https:// address.")
     return text.rstrip("/")
+
+
+def _zone(spec: Spec, text: str) -> str:
+    try:
+        return ZoneInfo(text).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UserFacing(f"{spec.name} must be a time zone such as Europe/Berlin.") from None
 
 
 def _listed(spec: Spec, text: str, pattern: re.Pattern[str], what: str) -> str:

@@ -109,7 +109,12 @@ class _Agent:
     def _step(self, name: str, arguments: dict[str, Any]) -> str:
         index = self._index
         self._index += 1
-        self._link.request("begin_step", index=index, tool=name, arguments=arguments)
+        try:
+            self._link.request("begin_step", index=index, tool=name, arguments=arguments)
+        except Refused as refusal:
+            if refusal.kind != "denied":
+                raise
+            return f"not allowed: {refusal}"
         try:
             result = self._carry_out(index, name, arguments)
         except BadCall as error:

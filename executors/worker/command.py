@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from executors.worker import network
 from executors.worker.counters import Counters, read_counters
+from executors.worker.link import Refused
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,7 +131,13 @@ def _size(count: int) -> str:
 def run_shell_task(link: Link, task: dict[str, Any], work: Path, clock: WorkClock) -> None:
     """A task of kind `shell`: one command, once."""
     command = task["instructions"]
-    link.request("begin_step", index=0, tool="shell", arguments={"command": command})
+    try:
+        link.request("begin_step", index=0, tool="shell", arguments={"command": command})
+    except Refused as refusal:
+        if refusal.kind != "denied":
+            raise
+        link.request("finish", state="failed", result="", reason=str(refusal), files=[])
+        return
     ran = run_command(command, work, task["limits"], clock)
     link.request("end_step", index=0, result=f"exit code {ran.code}")
     reason = ran.limit

@@ -234,6 +234,7 @@ async def test_a_resumed_task_cannot_aim_the_copy_of_an_owners_file_outside(
     )  # fmt: skip
     parts = RunParts(
         tasks=service.tasks, bus=service.bus, outlet=outlet, results=tmp_path / "results",
+        cargo=tmp_path / "cargo",
         model=ModelProxy(config=service.config, tasks=service.tasks),
         launcher=DockerLauncher(image="none", instance="none", host="none"),
     )  # fmt: skip

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 
 from coordinator.prompt import system_prompt
+from coordinator.skills import PROMPT_BYTES
 from coordinator.tools import SCHEMAS
 
 NOW = datetime(2026, 11, 21, 9, 5, tzinfo=UTC)
@@ -21,6 +22,12 @@ def test_a_hello_costs_at_most_six_thousand_bytes() -> None:
         "tools": list(SCHEMAS),
     }
     assert len(json.dumps(body).encode()) <= 6_000
+
+
+def test_a_full_index_of_skills_still_fits() -> None:
+    prompt = system_prompt(now=NOW, summary="", running="", skills="s" * PROMPT_BYTES)
+    body = {"messages": [{"role": "system", "content": prompt}], "tools": list(SCHEMAS)}
+    assert len(json.dumps(body).encode()) <= 5_800
 
 
 def test_the_prompt_says_when_it_is_and_what_runs() -> None:

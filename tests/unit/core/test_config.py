@@ -36,6 +36,7 @@ def test_a_refused_secret_is_not_repeated(text: str) -> None:
         ("model.base_url", "http://localhost:1/v1/", "http://localhost:1/v1"),
         ("model.coordinator", " a/b , c:free ", "a/b,c:free"),
         ("tasks.runtime", "", ""),
+        ("owner.zone", " Europe/Berlin ", "Europe/Berlin"),
     ],
 )
 def test_values_are_read_as_people_write_them(name: str, text: str, value: object) -> None:
@@ -50,6 +51,7 @@ def test_values_are_read_as_people_write_them(name: str, text: str, value: objec
         ("chat.streaming", "perhaps"), ("model.base_url", "ftp://x"),
         ("model.base_url", "http://user:pw@h"), ("model.coordinator", "a b"),
         ("model.api_key", "two words"), ("model.api_key", ""), ("tasks.runtime", "a;b"),
+        ("owner.zone", "Berlin"), ("owner.zone", "../etc/passwd"), ("owner.zone", ""),
     ],
 )  # fmt: skip
 def test_bad_values_are_refused(name: str, text: str) -> None:

@@ -1,0 +1,206 @@
+"""Skills as the chat shows them: what each may do, what waits, what is wrong. Pure.
+
+Threat: a skill's words pass for ours, or hide what it asks for. So permissions come from the parsed
+manifest, a description stands as quoted text, hidden characters are marks, nothing is Markdown. A
+button names the digest of the very files that its card is about.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from bot.cards import Card, short
+from bot.render import compose, utf16_len
+from core.hygiene import clean, visible
+from skills.activation import Active, Waiting
+from skills.permissions import NOTHING, grown, is_reading_only
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.delivery import Button
+    from coordinator.skills import Entry, Shelf
+    from skills.bundle import Bundle
+    from skills.scan import Risk
+    from skills.types import Problem, Skill
+
+Part = str | tuple[str, str]
+DIGEST_CHARS = 48
+RISKS_CAP, LISTED_CAP, KEYS_CAP = 4, 16, 12
+LINES_CHARS = 1_900  # UTF-16 units: what asks for more than a card shows, no tap can allow
+UNSEEN = "Active with what only reads; each host is asked about until you allow all of it:"
+TOO_LONG = (
+    "\n\nIt asks for more than a card can show, so it cannot be allowed. "
+    "Shorten its manifest; `agentai skill test` shows all of it."
+)
+REASONS = {
+    "permissions": "It asks for more than you have allowed:",
+    "scripts": "Its scripts have changed; it asks for nothing new.",
+    "text": "Its text has changed; it asks for nothing new.",
+}
+
+
+def name_key(name: str) -> str:
+    """A skill's name in few bytes, for a button."""
+    return hashlib.sha256(name.encode()).hexdigest()[:24]
+
+
+def waiting_card(skill: Skill, waiting: Waiting, risks: Sequence[Risk]) -> Card:
+    """A skill that may not be used before the owner has looked."""
+    parts = [*_head(skill), "\n\n", REASONS[waiting.reason], *_lines(waiting.diff)]
+    if not is_shown_whole(waiting.diff):
+        return Card(piece=compose(*parts, TOO_LONG))
+    keys = ((("Allow", _yes(skill)), ("Not now", f"k:n:{skill.digest[:DIGEST_CHARS]}")),)
+    return Card(piece=compose(*parts, *_risks(risks)), keys=keys)
+
+
+def skill_card(entry: Entry) -> Card:
+    """A skill that is active or off: what it may do, and what the owner may still allow."""
+    skill = entry.skill
+    parts = [*_head(skill), "\n\n", _state(entry), *_may(entry)]
+    asked = unseen(entry)
+    if not asked:
+        return Card(piece=compose(*parts), keys=((_switch(entry),),))
+    parts = [*_head(skill), "\n\n", UNSEEN, *_lines(asked)]
+    if not is_shown_whole(asked):
+        return Card(piece=compose(*parts, TOO_LONG), keys=((_switch(entry),),))
+    return Card(piece=compose(*parts), keys=((("Allow all of it", _yes(skill)), _switch(entry)),))
+
+
+def unseen(entry: Entry) -> tuple[str, ...]:
+    """What an active skill asks for that the owner has not allowed yet, all of it."""
+    is_active = isinstance(entry.decision, Active)
+    if not is_active or entry.is_seen or is_reading_only(entry.skill.permissions):
+        return ()
+    return grown(NOTHING, entry.skill.permissions)
+
+
+def _yes(skill: Skill) -> str:
+    return f"k:y:{skill.digest[:DIGEST_CHARS]}"
+
+
+def _head(skill: Skill) -> list[Part]:
+    whose = "yours" if skill.source == "owner" else "shipped"
+    return [
+        ("bold", f"Skill {skill.name}"), f" · {whose} · {skill.tier}\n",
+        ("italic", short(clean(skill.description, cap=200), 200)),
+    ]  # fmt: skip
+
+
+def _may(entry: Entry) -> list[Part]:
+    if not isinstance(entry.decision, Active):
+        return []
+    lines = grown(NOTHING, entry.decision.permissions)
+    return list(_lines(lines)) or ["\nIt may reach nothing outside its container."]
+
+
+def is_shown_whole(lines: Sequence[str]) -> bool:
+    """Whether a card shows every word of what is asked: only then can a tap allow it."""
+    return utf16_len("".join(_marked(lines))) <= LINES_CHARS
+
+
+def _lines(lines: Sequence[str], cap: int = LINES_CHARS) -> list[Part]:
+    text = "".join(_marked(lines))
+    return [text] if utf16_len(text) <= cap else [f"{text[: cap // 2].rstrip()} … and more"]
+
+
+def _marked(lines: Sequence[str]) -> list[str]:
+    return [f"\n• {visible(line).replace(chr(10), ' ')}" for line in lines]
+
+
+def _risks(risks: Sequence[Risk]) -> list[Part]:
+    """Advice, said as such."""
+    if not risks:
+        return ["\n\nA look through its files found nothing odd. That proves little."]
+    parts: list[Part] = [
+        "\n\n",
+        ("bold", "Worth a look"),
+        " (advice; the limits above hold anyway)",
+    ]
+    for risk in risks[:RISKS_CAP]:
+        where = f"{short(clean(risk.file, cap=60), 60)}:{risk.line}"
+        parts += [f"\n• {where} {risk.sentence} ", ("code", short(clean(risk.sample, cap=60), 60))]
+    if (more := len(risks) - RISKS_CAP) > 0:
+        parts.append(f"\n… and {more} more.")
+    return parts
+
+
+def _state(entry: Entry) -> str:
+    if isinstance(entry.decision, Active):
+        return "It is active and may:" if grown(NOTHING, entry.decision.permissions) else "Active."
+    return "It waits for your look." if isinstance(entry.decision, Waiting) else "It is off."
+
+
+def _switch(entry: Entry) -> Button:
+    key = name_key(entry.skill.name)
+    if isinstance(entry.decision, Active):
+        return f"Turn {short(entry.skill.name, 24)} off", f"k:d:{key}"
+    if isinstance(entry.decision, Waiting):
+        return f"Look at {short(entry.skill.name, 24)}", f"k:l:{key}"
+    return f"Turn {short(entry.skill.name, 24)} on", f"k:e:{key}"
+
+
+def list_card(shelf: Shelf, wanted: str = "") -> Card:
+    """All skills, or those whose name or description holds a word."""
+    word = wanted.strip().lower()
+    entries = [
+        e for e in shelf.entries.values()
+        if word in e.skill.name or word in e.skill.description.lower()
+    ]  # fmt: skip
+    if not entries:
+        return Card(
+            piece=compose("There is no such skill." if word else "There are no skills yet.")
+        )
+    parts: list[Part] = [("bold", f"{len(entries)} skills")]
+    for entry in entries[:LISTED_CAP]:
+        parts += ["\n", ("bold", entry.skill.name), f" · {_word(entry)} · {_brief(entry)}"]
+    if len(entries) > LISTED_CAP:
+        parts.append(f"\n… and {len(entries) - LISTED_CAP} more: /skills WORD finds them.")
+    if shelf.problems:
+        parts.append(f"\n\n{len(shelf.problems)} problems: /skill problems")
+    parts.append("\n\n/skill NAME WORDS runs one, /skill NAME alone shows it.")
+    found = [_switch(entry) for entry in entries[:KEYS_CAP]]
+    keys = tuple(tuple(found[i : i + 2]) for i in range(0, len(found), 2))
+    return Card(piece=compose(*parts), keys=keys)
+
+
+def _word(entry: Entry) -> str:
+    if isinstance(entry.decision, Active):
+        return f"{entry.decision.permissions.tier}{', limited' if entry.decision.withheld else ''}"
+    return "waiting" if isinstance(entry.decision, Waiting) else "off"
+
+
+def _brief(entry: Entry) -> str:
+    if not isinstance(entry.decision, Active):
+        return short(entry.skill.description, 60)
+    lines = grown(NOTHING, entry.decision.permissions)
+    return short("; ".join(line.removeprefix("may ") for line in lines) or "container only", 90)
+
+
+def problems_card(problems: Sequence[Problem]) -> Card:
+    """What is wrong with files in the folder, all of it in one card."""
+    parts: list[Part] = [("bold", "Some skills cannot be read"), "; all others work."]
+    parts += [f"\n• {short(problem.sentence(), 400)}" for problem in problems[:8]]
+    if (more := len(problems) - 8) > 0:
+        parts.append(f"\n… and {more} more: agentai skill lint shows them.")
+    return Card(piece=compose(*parts))
+
+
+def offer_card(bundle: Bundle, risks: Sequence[Risk], key: str) -> Card:
+    """What a file that the owner sent would install, and what that would ask for."""
+    names = ", ".join(offer.skill.name for offer in bundle.offers[:10])
+    parts: list[Part] = [("bold", f"Install {short(names, 300)}?" if names else "No skill in it")]
+    for offer in bundle.offers[:2]:
+        parts += ["\n\n", *_head(offer.skill), *_lines(offer.asks_for, 700)]
+        if not offer.asks_for:
+            parts.append("\nIt asks for nothing outside its container.")
+    if (more := len(bundle.offers) - 2) > 0:
+        parts.append(f"\n\n… and {more} more; each is shown before it may do anything.")
+    parts += [f"\n• {short(problem.sentence(), 200)}" for problem in bundle.problems[:3]]
+    if not bundle.offers:
+        return Card(piece=compose(*parts))
+    if bundle.profile:
+        parts.append(f"\n\nThe {len(bundle.profile)} settings in it are not taken over.")
+    keys = ((("Install", f"k:i:{key}"), ("Not now", f"k:x:{key}")),)
+    return Card(piece=compose(*parts, *_risks(risks)), keys=keys)
