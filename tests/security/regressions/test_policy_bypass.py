@@ -54,9 +54,9 @@ async def guarded(desk: Desk) -> dict[str, object]:
     return {n: config.values[n] for n, spec in SPECS.items() if not spec.model_may_change}
 
 
-def test_the_model_may_change_three_settings_and_none_of_them_guards_anything() -> None:
+def test_the_model_may_change_four_settings_and_none_of_them_guards_anything() -> None:
     may = {name for name, spec in SPECS.items() if spec.model_may_change}
-    assert may == {"chat.streaming", "chat.history_kb", "tasks.parallel"}
+    assert may == {"chat.streaming", "chat.history_kb", "owner.zone", "tasks.parallel"}
 
 
 async def test_a_setting_that_guards_something_is_not_the_models_to_change(desk: Desk) -> None:
