@@ -53,8 +53,21 @@ async function upload(files, caption, replyTo) {
 
 // --- live events ---
 
+// What happens while the state is on its way is newer than it, and is applied after it.
+let loading = 0;
+const waiting = [];
+
 async function load() {
-  const state = await (await fetch("api/state")).json();
+  loading += 1;
+  try {
+    show(await (await fetch("api/state")).json());
+  } finally {
+    loading -= 1;
+    if (!loading) waiting.splice(0).forEach((happen) => happen());
+  }
+}
+
+function show(state) {
   Object.assign(bot, state.bot);
   document.title = bot.name;
   $("bot-name").textContent = bot.name;
@@ -78,7 +91,11 @@ function listen() {
 }
 
 function on(events, kind, act) {
-  events.addEventListener(kind, (event) => act(JSON.parse(event.data)));
+  events.addEventListener(kind, (event) => {
+    const happen = () => act(JSON.parse(event.data));
+    if (loading) waiting.push(happen);
+    else happen();
+  });
 }
 
 function arrived(message) {

@@ -58,7 +58,8 @@ def test_the_places_hold_files_their_names_and_every_process(tmp_path: Path) -> 
     (tmp_path / "file").write_text(CANARY.value)
     found = found_in(files("tmp", tmp_path), [CANARY])
     assert found == ["a canary in tmp: names", "a canary in tmp: file"]
-    assert b"python" in processes()["process self: cmdline".replace("self", str(_own_pid()))]
+    own = processes()[f"process {_own_pid()}: cmdline"]
+    assert own == Path("/proc/self/cmdline").read_bytes()
 
 
 def _own_pid() -> int:
