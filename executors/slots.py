@@ -15,10 +15,10 @@ import contextlib
 import logging
 import os
 import shutil
-import socket
 from typing import TYPE_CHECKING
 
 from executors.protocol import LINE_CAP, BadLine, Hello, Request, parse_line
+from executors.sockets import bind_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,16 +44,7 @@ class Line:
 
     async def listen(self) -> None:
         """Begins to listen; replaces the socket of a former host process."""
-        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            path = f"/proc/self/fd/{folder}/host.sock"
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink("host.sock", dir_fd=folder)
-            bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            bound.bind(path)
-            os.chmod(path, 0o666)  # noqa: PTH101, S103 - only the host and this container see it
-        finally:
-            os.close(folder)
+        bound = bind_in(self._folder, "host.sock")
         self._server = await asyncio.start_unix_server(
             self._accept, sock=bound, limit=LINE_CAP, backlog=4
         )

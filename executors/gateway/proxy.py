@@ -9,10 +9,7 @@ asked, the judge before anything leaves, and closing the proxy cuts every tunnel
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
-import socket
 from typing import TYPE_CHECKING
 
 from core.errors import Denied
@@ -24,8 +21,10 @@ from executors.gateway.ports import Bounds
 from executors.gateway.tunnel import Tunnel
 from executors.gateway.upstream import Dialer
 from executors.gateway.wire import Failed, Requests, Store, refusal
+from executors.sockets import bind_in
 
 if TYPE_CHECKING:
+    import socket
     from pathlib import Path
 
     from executors.gateway.addresses import Resolver
@@ -63,7 +62,7 @@ class EgressProxy:
 
     async def listen(self, folder: Path, name: str = "proxy.sock") -> None:
         """Begins to listen; replaces the socket of a former host process."""
-        bound = _bound(folder, name)
+        bound = bind_in(folder, name)
         bound.listen(self._tools.bounds.connections)
         bound.setblocking(False)
         self._spawner.spawn(self._accept(bound), name="egress proxy")
@@ -138,18 +137,3 @@ async def _readable(bound: socket.socket) -> None:
         await ready.wait()
     finally:
         loop.remove_reader(bound)
-
-
-def _bound(folder: Path, name: str) -> socket.socket:
-    """A socket bound through its folder's descriptor: the path of a deep home is too long."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        path = f"/proc/self/fd/{descriptor}/{name}"
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=descriptor)
-        bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        bound.bind(path)
-        os.chmod(path, 0o666)  # noqa: PTH101, S103 - only the container's user gets into the folder
-    finally:
-        os.close(descriptor)
-    return bound
