@@ -15,6 +15,21 @@ from core.policy import Budget, Grant, HostRule, SecretRule, Tier, VerbRule
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+OWNERS_OWN = "owners_own"
+
+
+def as_owners_own(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest, marked: the owner wrote these permissions themselves, so they allowed them.
+
+    Only for what a person wrote into a file of the instance, never for what a model proposed.
+    """
+    return {**manifest, OWNERS_OWN: True}
+
+
+def is_owners_own(manifest: Mapping[str, Any] | None) -> bool:
+    """Whether the owner wrote them."""
+    return manifest is not None and manifest.get(OWNERS_OWN) is True
+
 
 def grant_to_json(grant: Grant) -> dict[str, Any]:
     """The grant as plain values."""

@@ -86,7 +86,8 @@ class Commits:
         copied = await asyncio.to_thread(
             self._p.files.copy_in, globs, work / FOLDER, owner_ids=owner_ids, bounds=BOUNDS
         )
-        if self._task.manifest is not None and await asyncio.to_thread(self._is_more, copied):
+        is_told = self._task.manifest is not None and not self._task.is_quiet
+        if is_told and await asyncio.to_thread(self._is_more, copied):
             await self._effects.note_refusal("files:files:read", Reason.MANIFEST)
         if copied.base and not is_labelled:  # the owner put it there in this very moment
             await self._effects.taint(*OTHERS_LABELS)

@@ -25,25 +25,27 @@ REPOSITORY = "agentai-base"
 SUITE = "bookworm"
 # python3 in full: python3-minimal lacks half of the standard library.
 PACKAGES = (
-    "bash", "ca-certificates", "coreutils", "curl", "file", "git", "jq", "procps", "python3",
-    "ripgrep", "unzip",
+    "bash", "ca-certificates", "coreutils", "curl", "file", "fonts-dejavu-core", "git", "jq",
+    "librsvg2-bin", "poppler-utils", "procps", "python3", "ripgrep", "unzip",
 )  # fmt: skip
 # Nobody reads manual pages in a container; leaving them out halves the time.
 LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*")
 LIMIT_S = 1200
 
 
-def base_tag() -> str:
-    """The base's name; it changes with the list of packages."""
-    facts = "\n".join((SUITE, *PACKAGES, *LEFT_OUT))
+def base_tag(extra: tuple[str, ...] = ()) -> str:
+    """The base's name; it changes with the list of packages, to which `extra` are added."""
+    facts = "\n".join((SUITE, *PACKAGES, *extra, *LEFT_OUT))
     return f"{REPOSITORY}:{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
 
 
-def debian_base(client: DockerClient, say: Callable[[str], None]) -> str:
+def debian_base(
+    client: DockerClient, say: Callable[[str], None], extra: tuple[str, ...] = ()
+) -> str:
     """Makes the base unless it exists; returns its name. Needs root and Debian's servers."""
     from docker.errors import ImageNotFound
 
-    tag = base_tag()
+    tag = base_tag(extra)
     try:
         client.images.get(tag)
     except ImageNotFound:
@@ -51,10 +53,9 @@ def debian_base(client: DockerClient, say: Callable[[str], None]) -> str:
     else:
         say(f"image: {tag} is there already")
         return tag
-    command = _command()
-    say(
-        f"image: {command[0]} collects {len(PACKAGES)} packages and what they need; a minute or two"
-    )
+    command = _command((*PACKAGES, *extra))
+    count = len(PACKAGES) + len(extra)
+    say(f"image: {command[0]} collects {count} packages and what they need; a minute or two")
     with tempfile.TemporaryDirectory(prefix="agentai-base-", dir="/var/tmp") as folder:
         archive = _make(Path(folder), command)
         say(f"image: {archive.stat().st_size // 2**20} MB made, the engine takes them in")
@@ -62,7 +63,7 @@ def debian_base(client: DockerClient, say: Callable[[str], None]) -> str:
     return tag
 
 
-def _command() -> tuple[str, ...]:
+def _command(packages: tuple[str, ...]) -> tuple[str, ...]:
     """What makes the archive; installs mmdebstrap where that is possible."""
     if os.geteuid() != 0:
         raise UserFacing(
@@ -76,11 +77,11 @@ def _command() -> tuple[str, ...]:
         return (
             "mmdebstrap",
             "--variant=minbase",
-            f"--include={','.join(PACKAGES)}",
+            f"--include={','.join(packages)}",
             *options,
             SUITE,
         )
-    return ("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE)
+    return ("debootstrap", "--variant=minbase", f"--include={','.join(packages)}", SUITE)
 
 
 def _install() -> None:

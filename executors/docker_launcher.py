@@ -21,15 +21,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from core.errors import Retryable, UserFacing
+from executors.boxes import SPECS
 from executors.ports import Found
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from docker import DockerClient
     from docker.models.containers import Container
 
-    from executors.ports import Limits
+    from core.tasks import Box
+    from executors.ports import Limits, Place
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -46,8 +48,11 @@ NO_ENGINE = UserFacing(
 class DockerLauncher:
     """Implements `executors.ports.Launcher`."""
 
-    def __init__(self, *, image: str, instance: str, host: str) -> None:
+    def __init__(
+        self, *, image: str, instance: str, host: str, others: Mapping[Box, str] | None = None
+    ) -> None:
         self._image = image
+        self._images: dict[Box, str] = {"executor": image, **(others or {})}
         self._labels = {"agentai.instance": instance, "agentai.host": host}
         self._threads = ThreadPoolExecutor(max_workers=6, thread_name_prefix="docker")
 
@@ -57,9 +62,9 @@ class DockerLauncher:
 
         return docker.from_env(timeout=int(CALL_WITHIN_S), max_pool_size=8)
 
-    @cached_property
-    def _seccomp(self) -> str:
-        profile = Path(__file__).with_name("seccomp.json").read_text(encoding="utf-8")
+    @staticmethod
+    def _seccomp(box: Box) -> str:
+        profile = Path(__file__).with_name(SPECS[box].seccomp).read_text(encoding="utf-8")
         return json.dumps(json.loads(profile), separators=(",", ":"))
 
     async def _run(self, work: Callable[[], Result]) -> Result:
@@ -93,15 +98,21 @@ class DockerLauncher:
                 "Run `agentai image` on the server; it builds the image.",
             )
 
-    async def start(self, slot: str, *, sock: Path, work: Path, limits: Limits) -> None:
+    async def has_image(self, box: Box) -> bool:
         """See the port."""
+        image = self._images[box]
+        return bool(await self._run(lambda: self._client.images.list(name=image)))
+
+    async def start(self, slot: str, place: Place, limits: Limits) -> None:
+        """See the port."""
+        image = self._images[place.box]
         await self._run(
             lambda: self._client.containers.run(
-                self._image, list(WORKER), **self._options(slot, sock, work, limits)
+                image, list(WORKER), **self._options(slot, place, limits)
             )
         )
 
-    def _options(self, slot: str, sock: Path, work: Path, limits: Limits) -> dict[str, Any]:
+    def _options(self, slot: str, place: Place, limits: Limits) -> dict[str, Any]:
         from docker.types import LogConfig, Mount, Ulimit
 
         uid, gid = self.owner_ids()
@@ -111,19 +122,20 @@ class DockerLauncher:
             "name": f"agentai-{slot}", "detach": True,
             "labels": {**self._labels, "agentai.slot": slot},
             "network_mode": "none", "read_only": True, "cap_drop": ["ALL"], "init": True,
-            "security_opt": ["no-new-privileges:true", f"seccomp={self._seccomp}"],
+            "security_opt": ["no-new-privileges:true", f"seccomp={self._seccomp(place.box)}"],
             "user": f"{uid}:{gid}", "working_dir": "/work",
             "pids_limit": limits.processes, "mem_limit": memory, "memswap_limit": memory,
             "nano_cpus": int(limits.cpus * 1e9), "oom_score_adj": 500,
-            "tmpfs": {"/tmp": "rw,nosuid,nodev,size=256m,mode=1777"},  # noqa: S108 - inside the container
+            "tmpfs": {"/tmp": f"rw,nosuid,nodev,size={limits.tmp_mb}m,mode=1777"},  # noqa: S108 - inside the container
+            "shm_size": limits.shm_mb * 1024 * 1024,
             "ulimits": [
                 Ulimit(name="fsize", soft=disk, hard=disk), Ulimit(name="core", soft=0, hard=0),
                 Ulimit(name="nofile", soft=4096, hard=4096),
             ],
             "mounts": [
-                Mount("/work", str(work), type="bind"),
+                Mount("/work", str(place.work), type="bind"),
                 # Read-only: a socket can be dialled all the same, and nothing be put in its place.
-                Mount("/run/agentai", str(sock), type="bind", read_only=True),
+                Mount("/run/agentai", str(place.sock), type="bind", read_only=True),
             ],
             "log_config": LogConfig(type="none"),
             **({"runtime": limits.runtime} if limits.runtime else {}),

@@ -17,9 +17,13 @@ from core.spawn import forever, insist
 from core.stop import CHANNEL
 from core.tasks import Outcome, TaskState
 from core.wake import Wake
+from executors.box_images import Preparations
 from executors.ending import Ending
+from executors.packages import NoPackages
+from executors.pool import Wish
 from executors.ports import Limits
 from executors.recovery import recover
+from executors.results import discard_forgotten
 from executors.run import Run, RunParts, Stale
 from executors.slots import Slot
 
@@ -29,7 +33,8 @@ if TYPE_CHECKING:
 
     from core.config import ConfigStore
     from core.spawn import Spawner
-    from core.tasks import Task, TaskNo
+    from core.tasks import Box, Task, TaskNo
+    from executors.box_images import BoxImages
     from executors.isolation import Isolation
     from executors.pool import Pool
 
@@ -40,6 +45,7 @@ RENEW_EVERY_S = 4.0
 LOOK_EVERY_S = 1.0
 REFILL_AFTER_S = 1.0
 REPORT_EVERY_S = 10.0
+TIDY_EVERY_S = 3600.0
 MISTAKE = "An internal error ended it. The executor's log says more."
 INTERRUPTED = "The executor stopped while it ran, and its container is gone."
 
@@ -50,10 +56,10 @@ class Host:
     def __init__(
         self, *, host: str, parts: RunParts, pool: Pool, config: ConfigStore, slots: Path,
         spawner: Spawner, hear: Callable[[str, Callable[[], None]], Awaitable[None]],
-        isolation: Isolation,
+        isolation: Isolation, images: BoxImages,
     ) -> None:  # fmt: skip
+        self._boxes = Preparations(images, isolation, self._say)
         self._hear = hear
-        self._isolation = isolation
         self._is_settled = False
         self._stop_news = Wake(LOOK_EVERY_S)
         self._host = host
@@ -76,7 +82,8 @@ class Host:
         lanes = {
             "renew": self._renew, "wake-ups": self._read_wakeups, "control": self._read_control,
             "look": self._look, "claim": self._claim, "pool": self._keep_warm,
-            "stop": self._stop, "listen": lambda: self._hear(CHANNEL, self._stop_news.set),
+            "stop": self._stop, "tidy": self._tidy,
+            "listen": lambda: self._hear(CHANNEL, self._stop_news.set),
         }  # fmt: skip
         await self._wait_for_engine()
         await asyncio.to_thread(self._p.outlet.commits.files.recover)
@@ -97,7 +104,7 @@ class Host:
         try:
             await self._p.launcher.check()
             if self._is_settled:  # before, its container would look like a left-over
-                await self._isolation.check()
+                await self._boxes.isolation.check()
         except UserFacing as error:
             self._is_able = False
             await self._report("not_able", error.sentence())
@@ -195,24 +202,32 @@ class Host:
         entries = await self._p.bus.read("control", after=self._control_after, wait_s=5)
         if entries:
             self._control_after = entries[-1].id
+            self._show([e.fields.get("no", "") for e in entries if e.fields.get("kind") == "look"])
             await self._obey()
+
+    def _show(self, wanted: list[str]) -> None:
+        """The owner wants to see what the browsers of these tasks show."""
+        for no, run in self._runs.items():
+            if run.looks is not None and str(no) in wanted:
+                self._spawner.spawn(run.looks.show(), name=f"look {no}")
 
     async def _stop(self) -> None:
         """An emergency stop comes from Postgres itself, so that it needs no Redis."""
         await self._stop_news.wait()
-        if self._runs:
+        if self._runs or self._boxes:
             await self._obey()
 
     async def _look(self) -> None:
         """The fallback for lost wake-ups."""
         await asyncio.sleep(LOOK_EVERY_S)
-        if self._runs:
+        if self._runs or self._boxes:
             await self._obey()
 
     async def _obey(self) -> None:
         for no in await self._p.tasks.cancel_wanted(self._host):
             if no in self._runs:
                 self._runs[no].cancel()
+            self._boxes.stop(no)
         for run in self._runs.values():
             run.look_at_inputs()
         self._refill.set()
@@ -223,8 +238,8 @@ class Host:
         mine = frozenset(self._mine)
         if mine:
             await self._p.tasks.renew(sorted(mine), host=self._host, lease_s=LEASE_S)
-        held = await self._p.tasks.held(self._host)
-        unknown = {task.no: task for task in held if task.no not in self._mine | mine}
+        ours = await self._p.tasks.held(self._host)
+        unknown = {task.no: task for task in ours if task.no not in self._mine | mine}
         for no in unknown.keys() & self._unknown:  # twice: not only a claim on its way to us
             log.warning("task #%s was claimed and forgotten", no)
             await self._p.tasks.requeue(no, unknown[no].fence)
@@ -248,12 +263,23 @@ class Host:
             await asyncio.sleep(2)
             self._refill.set()
             return
-        config = await self._config.current()
-        size = config.whole("pool.size")
-        await self._pool.refill(size, Limits.of(config))
-        if self._pool.count < size:
+        if not await self._pool.refill(await self._wishes()):
             self._refill.set()
         await self._report("ready", f"{self._pool.count} warm")
+
+    async def _wishes(self) -> dict[Box, Wish]:
+        """What should be warm; a browser only where its image is already."""
+        config = await self._config.current()
+        sizes: dict[Box, int] = {"executor": config.whole("pool.size")}
+        browsers = config.whole("pool.browser")
+        if browsers and await self._p.launcher.has_image("browser"):
+            sizes["browser"] = browsers
+        return {box: Wish(size=size, limits=Limits.of(config, box)) for box, size in sizes.items()}
+
+    async def _tidy(self) -> None:
+        """Throws away what forgotten tasks handed over."""
+        await discard_forgotten(self._p.results, self._p.tasks)
+        await asyncio.sleep(TIDY_EVERY_S)
 
     # --- one task ---
 
@@ -283,9 +309,15 @@ class Host:
     async def _begin(self, task: Task, *, name: str | None = None) -> None:
         """Gets a container for a claimed task and runs it to its end."""
         config = await insist(self._config.current)
-        limits = Limits.of(config)
+        limits, box = Limits.of(config, task.box), task.box
         try:
-            slot = await (self._pool.start(limits, name=name) if name else self._pool.take(limits))
+            if (ended := await self._boxes.ready(task)) is not None:
+                await self._end_unstarted(task, ended)
+                return
+            slot = await (
+                self._pool.start(limits, name=name, box=box) if name
+                else self._pool.take(limits, box)
+            )  # fmt: skip
         except AgentAIError as error:
             log.warning("no container for task #%s: %s", task.no, error)
             await asyncio.sleep(2)
@@ -306,14 +338,24 @@ class Host:
         await self._p.bus.publish("events", kind="task", no=str(task.no))
         await self._go(run)
 
-    async def _not_started(self, task: Task, error: Exception) -> None:
+    async def _say(self, task: Task, text: str) -> None:
+        await insist(lambda: self._p.tasks.report_progress(task.no, task.fence, text))
+        await self._p.bus.publish("events", kind="task", no=str(task.no))
+
+    async def _end_unstarted(self, task: Task, outcome: Outcome) -> None:
         self._mine.discard(task.no)
-        if not isinstance(error, Stale):
-            why = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
-            reason = f"A file for it could not be copied: {why}."
-            outcome = Outcome(state=TaskState.FAILED, reason=reason)
-            await insist(lambda: self._p.tasks.finish(task.no, task.fence, outcome))
-            await self._p.bus.publish("events", kind="task", no=str(task.no))
+        await insist(lambda: self._p.tasks.finish(task.no, task.fence, outcome))
+        await self._p.bus.publish("events", kind="task", no=str(task.no))
+
+    async def _not_started(self, task: Task, error: Exception) -> None:
+        if isinstance(error, Stale):
+            self._mine.discard(task.no)
+            return
+        why = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
+        reason = f"A file for it could not be copied: {why}."
+        if isinstance(error, NoPackages):
+            reason = error.sentence()
+        await self._end_unstarted(task, Outcome(state=TaskState.FAILED, reason=reason))
 
     async def _go(self, run: Run) -> None:
         self._runs[run.task.no] = run

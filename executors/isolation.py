@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
     from pathlib import Path
 
+    from core.tasks import Box
     from executors.ports import Launcher, Limits
     from executors.slots import Slot
 
@@ -63,7 +64,7 @@ class Attempt:
 
 async def prove(
     launcher: Launcher, root: Path, *, limits: Limits, addresses: Sequence[str] = (),
-    hard: bool = False,
+    hard: bool = False, box: Box = "executor",
 ) -> tuple[Attempt, ...]:  # fmt: skip
     """Starts a task's container and returns what it could do there.
 
@@ -72,7 +73,7 @@ async def prove(
     container comes up. Cancelling removes the container.
     """
     pool = Pool(root=root, launcher=launcher)
-    slot = await pool.start(limits)
+    slot = await pool.start(limits, box=box)
     try:
         return await ask(slot, limits=limits, addresses=addresses, hard=hard)
     finally:
@@ -137,34 +138,34 @@ def verdict(attempts: Sequence[Attempt]) -> str | None:
 
 
 class Isolation:
-    """Proves the containers of this host once for each set of limits."""
+    """Proves the containers of this host once for each box and set of limits."""
 
     def __init__(
-        self, launcher: Launcher, root: Path, *, limits: Callable[[], Awaitable[Limits]],
+        self, launcher: Launcher, root: Path, *, limits: Callable[[Box], Awaitable[Limits]],
         addresses: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self._launcher = launcher
         self._root = root
         self._limits = limits
         self._addresses = addresses
-        self._proven: Limits | None = None
+        self._proven: dict[Box, Limits] = {}
 
-    async def check(self) -> None:
+    async def check(self, box: Box = "executor") -> None:
         """Raises `UserFacing` when the containers are not isolated, `Retryable` when none starts.
 
         Cheap once proven: a new proof is made only when the limits in force have changed.
         """
-        limits = await self._limits()
-        if limits == self._proven:
+        limits = await self._limits(box)
+        if limits == self._proven.get(box):
             return
         began = time.monotonic()
         try:
             attempts = await prove(
-                self._launcher, self._root, limits=limits, addresses=self._addresses
+                self._launcher, self._root, limits=limits, addresses=self._addresses, box=box
             )
         except OSError as error:
             raise Retryable(f"no container could be proven: {error}", 2.0) from error
         if why := verdict(attempts):
             raise UserFacing(f"The containers here are not isolated: {why}.", HINT)
-        self._proven = limits
+        self._proven[box] = limits
         log.info("isolation proven: %d attempts in %.2f s", len(attempts), time.monotonic() - began)

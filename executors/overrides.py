@@ -26,7 +26,11 @@ _FORMS = (b"application/x-www-form-urlencoded", b"multipart/form-data")
 _FIELD = re.compile(rb"(?:^|[?&;])\s*_method=|name\s*=\s*[\"']?_method\b", re.IGNORECASE)
 _GIT_FETCH = b"application/x-git-upload-pack-request"
 _GIT_PATH = "/git-upload-pack"
-_GIT_LINE = re.compile(rb"[0-9a-f]{4}(?:want [0-9a-f]{40}|command=(?:ls-refs|fetch)\b)")
+# A line of git begins with its own length; what follows it may stand right behind.
+_GIT_LINE = re.compile(
+    rb"[0-9a-f]{4}want [0-9a-f]{40}|0011command=fetch|0012command=fetch\n"
+    rb"|0013command=ls-refs|0014command=ls-refs\n"
+)
 _GZIP = b"\x1f\x8b\x08"
 
 

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.errors import AgentAIError, Retryable
+from executors.ports import Place
 from executors.slots import Slot
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from core.tasks import Box
     from executors.ports import Launcher, Limits
 
 log = logging.getLogger(__name__)
@@ -23,14 +26,23 @@ CONNECT_WITHIN_S = 30.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Warm:
-    """A slot that waits for a task, and the limits its container was made with."""
+    """A slot that waits for a task, its box, and the limits its container was made with."""
 
     slot: Slot
+    box: Box
+    limits: Limits
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """How many containers of a box should be warm, and with which limits."""
+
+    size: int
     limits: Limits
 
 
 class Pool:
-    """Keeps `size` slots warm. Cancelling a call removes what it had begun to start."""
+    """Keeps slots warm. Cancelling a call removes what it had begun to start."""
 
     def __init__(self, *, root: Path, launcher: Launcher) -> None:
         self._root = root
@@ -42,16 +54,20 @@ class Pool:
         """How many are warm now."""
         return len(self._warm)
 
-    async def take(self, limits: Limits) -> Slot:
-        """A connected slot: a warm one if there is one with these limits, else a new one."""
-        while self._warm:
-            warm = self._warm.pop(0)
-            if warm.limits == limits and warm.slot.line.connected.is_set():
+    async def take(self, limits: Limits, box: Box = "executor") -> Slot:
+        """A connected slot: a warm one of this box with these limits, else a new one."""
+        for warm in [w for w in self._warm if w.box == box]:
+            if warm not in self._warm:  # taken while one before it was removed
+                continue
+            self._warm.remove(warm)
+            if _is_fit(warm, limits):
                 return warm.slot
             await self.discard(warm.slot)
-        return await self.start(limits)
+        return await self.start(limits, box=box)
 
-    async def start(self, limits: Limits, *, name: str | None = None) -> Slot:
+    async def start(
+        self, limits: Limits, *, name: str | None = None, box: Box = "executor"
+    ) -> Slot:
         """Starts a container and waits until its worker is there.
 
         `name` reuses a slot's workspace.
@@ -59,7 +75,8 @@ class Pool:
         slot = Slot(self._root, name or secrets.token_hex(8))
         try:
             await slot.prepare(self._launcher.owner_ids())
-            await self._launcher.start(slot.name, sock=slot.sock, work=slot.work, limits=limits)
+            place = Place(sock=slot.sock, work=slot.work, box=box)
+            await self._launcher.start(slot.name, place, limits)
             async with asyncio.timeout(CONNECT_WITHIN_S):
                 await slot.line.connected.wait()
         except BaseException as error:
@@ -76,16 +93,28 @@ class Pool:
             log.warning("a container that failed to start is left: %s", error)
         await (slot.line.close() if keep_work else slot.delete())
 
-    async def refill(self, size: int, limits: Limits) -> None:
-        """Brings the pool to `size` slots with these limits; at most one is started a call."""
+    async def refill(self, wishes: Mapping[Box, Wish]) -> bool:
+        """Brings the pool nearer to `wishes`; at most one is started a call.
+
+        Whether all of them are met then.
+        """
         for warm in list(self._warm):
-            if warm.limits != limits or not warm.slot.line.connected.is_set():
+            wish = wishes.get(warm.box)
+            kept = [w for w in self._warm if w.box == warm.box]
+            is_wanted = wish is not None and len(kept) <= wish.size and _is_fit(warm, wish.limits)
+            if not is_wanted and warm in self._warm:
                 self._warm.remove(warm)
                 await self.discard(warm.slot)
-        while len(self._warm) > size:
-            await self.discard(self._warm.pop().slot)
-        if len(self._warm) < size:
-            self._warm.append(Warm(slot=await self.start(limits), limits=limits))
+        missing = [box for box, wish in wishes.items() if self._count(box) < wish.size]
+        if missing:
+            box = missing[0]
+            limits = wishes[box].limits
+            slot = await self.start(limits, box=box)
+            self._warm.append(Warm(slot=slot, box=box, limits=limits))
+        return all(self._count(box) >= wish.size for box, wish in wishes.items())
+
+    def _count(self, box: Box) -> int:
+        return sum(1 for warm in self._warm if warm.box == box)
 
     async def discard(self, slot: Slot) -> None:
         """Removes a slot and its container."""
@@ -96,3 +125,7 @@ class Pool:
         """Removes all warm slots; those in use stay."""
         while self._warm:
             await self.discard(self._warm.pop().slot)
+
+
+def _is_fit(warm: Warm, limits: Limits) -> bool:
+    return warm.limits == limits and warm.slot.line.connected.is_set()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.config import Config
+    from core.tasks import Box
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,17 +24,30 @@ class Limits:
     disk_mb: int
     cpus: float
     runtime: str
+    shm_mb: int = 64
+    tmp_mb: int = 256
 
     @classmethod
-    def of(cls, config: Config) -> Limits:
-        """The limits in force."""
+    def of(cls, config: Config, box: Box = "executor") -> Limits:
+        """The limits in force for a box; what it has no setting for is as for every task."""
+        own = "tasks" if box == "executor" else box
+        more: dict[str, int] = {}
+        if box == "browser":
+            more = {name: config.whole(f"browser.{name}") for name in ("shm_mb", "tmp_mb")}
         return cls(
-            memory_mb=config.whole("tasks.memory_mb"),
-            processes=config.whole("tasks.processes"),
-            disk_mb=config.whole("tasks.disk_mb"),
-            cpus=config.number("tasks.cpus"),
-            runtime=config.text("tasks.runtime"),
-        )
+            memory_mb=config.whole(f"{own}.memory_mb"), processes=config.whole(f"{own}.processes"),
+            disk_mb=config.whole("tasks.disk_mb"), cpus=config.number("tasks.cpus"),
+            runtime=config.text("tasks.runtime"), **more,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """What a container is made of: its box, and the two folders of the host that it sees."""
+
+    sock: Path
+    work: Path
+    box: Box = "executor"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +64,10 @@ class Launcher(Protocol):
     async def check(self) -> None:
         """Raises `UserFacing` with what to do when the engine or the image is missing."""
 
-    async def start(self, slot: str, *, sock: Path, work: Path, limits: Limits) -> None:
+    async def has_image(self, box: Box) -> bool:
+        """Whether containers of this box can be started."""
+
+    async def start(self, slot: str, place: Place, limits: Limits) -> None:
         """Starts a fresh container."""
 
     async def remove(self, slot: str) -> None:

@@ -8,7 +8,9 @@ and only then read, up to a cap.
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import shutil
 import stat
 from typing import TYPE_CHECKING
@@ -19,6 +21,8 @@ from core.tasks import ResultFile
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from core.tasks import TaskStore
 
 FILE_CAP = 45 * 1024 * 1024
 FILES_CAP = 10
@@ -110,6 +114,18 @@ def safe_name(name: str) -> str:
     kept = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in name)
     ending = kept.strip().lstrip(".").encode("utf-8", "replace")[-NAME_CAP:]
     return ending.decode("utf-8", "ignore").lstrip(". ") or "file"
+
+
+async def discard_forgotten(results: Path, tasks: TaskStore) -> None:
+    """Removes the folders of tasks that are not known any more; those of the owner's tasks stay."""
+    there = await asyncio.to_thread(_folders, results)
+    for no in there - await tasks.known(sorted(there)):
+        await asyncio.to_thread(shutil.rmtree, results / str(no), ignore_errors=True)
+
+
+def _folders(results: Path) -> set[int]:
+    names = (path.name for path in results.iterdir()) if results.is_dir() else ()
+    return {int(name) for name in names if re.fullmatch(r"[1-9][0-9]{0,9}", name)}
 
 
 def used_bytes(folder: Path, *, stop_at: int) -> int:

@@ -11,17 +11,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from core.errors import Denied, Retryable, UserFacing
-from core.policy.reasons import Reason
+from core.errors import Denied, UserFacing
 from core.skill_orders import order_from_json
 from core.spawn import held, insist
 from core.tasks import Outcome, Step, TaskState
 from executors.ending import Ending
+from executors.looks import Looks
 from executors.outlet import Outlet
+from executors.ports import Limits
 from executors.protocol import (
     RESULT_CAP,
     AskAccess,
@@ -32,12 +32,15 @@ from executors.protocol import (
     Finish,
     Progress,
     error_line,
+    held_line,
     input_line,
     result_line,
     task_line,
 )
-from executors.results import WORK_FOLDER, collect, copy_into, safe_name, used_bytes
+from executors.results import WORK_FOLDER, collect, copy_into, safe_name
 from executors.skill_files import give_files
+from executors.tool_rules import ToolRules
+from executors.watch import CANCELLED, DIED, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -45,21 +48,17 @@ if TYPE_CHECKING:
 
     from core.bus import Bus
     from core.config import Config
+    from core.skill_orders import SkillOrder
     from core.tasks import Task, TaskStore
     from core.workspace import Copied
     from executors.model_proxy import ModelProxy
     from executors.outlet import OutletParts
+    from executors.packages import Packages
     from executors.ports import Launcher
     from executors.protocol import Request
     from executors.slots import Slot
 
 log = logging.getLogger(__name__)
-
-WATCH_EVERY_S = 1.0
-GRACE_S = 5.0  # the worker's own limit comes first: it can still say what it printed
-GONE_AFTER_S = 2.0
-CANCELLED = Outcome(state=TaskState.CANCELLED, reason="Stopped by you.")
-DIED = Outcome(state=TaskState.FAILED, reason="Its container ended unexpectedly.")
 
 
 class Stale(Exception):  # noqa: N818 - a state of the world
@@ -77,6 +76,7 @@ class RunParts:
     outlet: OutletParts
     results: Path
     cargo: Path
+    packages: Packages
 
 
 class Run:
@@ -90,14 +90,22 @@ class Run:
         self._cancelled = asyncio.Event()
         self._inputs_changed = asyncio.Event()
         self._last_input = 0
-        self._worked_s = 0.0
         self._waits = 0  # for an answer, for an approval
         self.began = asyncio.Event()
-        self._outlet = Outlet(parts.outlet, task, config, self._wait_for_owner)
+        looks = Looks(parts.bus, slot.line, no=task.no, folder=parts.results / str(task.no))
+        self.looks = looks if task.box == "browser" else None
+        self._outlet = Outlet(
+            parts.outlet, task, config, self._wait_for_owner, looks=self.looks
+        )
         self._order = order_from_json(task.manifest)
         budget = self._outlet.effects.facts.budget()
         self._limit_s = int(min(config.whole("tasks.time_limit_s"), budget.seconds))
         self._usd = budget.cost
+        self._tools = ToolRules(self._outlet.effects)
+        self._watch = Watch(
+            launcher=parts.launcher, slot=slot, limits=Limits.of(config, task.box),
+            time_s=self._limit_s, is_waiting=lambda: self._waits > 0,
+        )  # fmt: skip
 
     def cancel(self) -> None:
         """The owner wants it stopped."""
@@ -122,6 +130,7 @@ class Run:
         await self.open_outlet()
         if self._order is not None:
             await asyncio.to_thread(give_files, self._order, self._p.cargo, self._slot.sock)
+            await self._give_packages(self._order)
         if not is_resumed:
             await asyncio.to_thread(self._copy_files)
         copied = await self._copied(is_resumed=is_resumed)
@@ -139,6 +148,27 @@ class Run:
                 time_s=self._limit_s,
             )
         )
+
+    async def _give_packages(self, order: SkillOrder) -> None:
+        """What the skill's manifest names, before the work begins; a cancel ends the download."""
+        if not order.packages:
+            return
+        giving = self._p.packages.give(order.packages, self._slot.sock, self._say)
+        async with (
+            held(giving, name=f"packages {self.task.no}") as given,
+            held(self._cancelled.wait(), name="cancel") as cancelled,
+        ):
+            await asyncio.wait({given, cancelled}, return_when=asyncio.FIRST_COMPLETED)
+            if not given.done():
+                return  # the task ends as cancelled in a moment
+            wheels = await given
+        await self._outlet.effects.note_packages(wheels)
+
+    async def _say(self, text: str) -> None:
+        """Progress from this side of the line."""
+        no, fence = self.task.no, self.task.fence
+        await insist(lambda: self._owned(self._p.tasks.report_progress(no, fence, text)))
+        await self._tell()
 
     async def open_outlet(self) -> None:
         """Opens the task's way out; a container that is adopted needs it again."""
@@ -226,7 +256,7 @@ class Run:
     async def _until_the_end(self) -> Outcome | Ending:
         async with (
             held(self._converse(), name=f"task {self.task.no}") as conversation,
-            held(self._watch(), name=f"watch {self.task.no}") as watch,
+            held(self._watch.run(), name=f"watch {self.task.no}") as watch,
             held(self._cancelled.wait(), name="cancel") as cancelled,
             held(self._pass_inputs(), name="inputs") as inputs,
             held(self._outlet.keep_books(), name="books"),
@@ -249,8 +279,10 @@ class Run:
         result = f"{end.result}\n\n{refused}" if refused else end.result
         outcome = Outcome(
             state=TaskState.DONE if end.state == "done" else TaskState.FAILED,
-            result=result[:RESULT_CAP], reason=end.reason, files=files,
+            result=result[:RESULT_CAP], reason=end.reason, files=files, exit_code=end.code,
         )  # fmt: skip
+        if self.task.is_quiet:
+            return outcome  # what it did to its copies of the owner's files is dropped with them
         changes = await self._outlet.commits.stage(self._slot.work)
         if not changes.items and not changes.refused:
             return outcome
@@ -287,7 +319,7 @@ class Run:
         no, fence, tasks = self.task.no, self.task.fence, self._p.tasks
         match request.params:
             case BeginStep() as begun:
-                await self._check_tool(begun.tool)
+                await self._tools.check(begun.tool)
                 step = Step(index=begun.index, tool=begun.tool, arguments=begun.arguments)
                 await insist(lambda: self._owned(tasks.begin_step(no, fence, step)))
                 self.began.set()
@@ -297,7 +329,7 @@ class Run:
                 await insist(lambda: self._owned(tasks.report_progress(no, fence, text)))
                 await self._tell()
             case AskModel() as wanted:
-                given = self._with_tools(wanted)
+                given = self._tools.shown(wanted)
                 return {"message": await insist(lambda: self._p.model.ask(no, given, self._usd))}
             case AskAccess() as asked:
                 return {"text": await self._outlet.access(asked)}
@@ -305,27 +337,17 @@ class Run:
                 return {"answer": await self._ask(step_no, question)}
         return True
 
-    async def _check_tool(self, tool: str) -> None:
-        """`Denied` for a tool that the task's manifest keeps from its model."""
-        if not self._outlet.effects.facts.allows_tool(tool):
-            await self._outlet.effects.note_refusal(f"tool:{tool[:60]}", Reason.MANIFEST)
-            raise Denied(Reason.MANIFEST, f"The skill's manifest does not hold the tool {tool}.")
-
-    def _with_tools(self, wanted: AskModel) -> AskModel:
-        """The model is shown the tools that the manifest holds."""
-        allows = self._outlet.effects.facts.allows_tool
-        tools = [t for t in wanted.tools if allows(str((t.get("function") or {}).get("name")))]
-        return wanted.model_copy(update={"tools": tools})
-
     async def _wait_for_owner(self, is_waiting: bool) -> None:
         """The task begins or ends to wait for an approval; that time does not count as work."""
         no, fence, tasks = self.task.no, self.task.fence, self._p.tasks
         self._waits += 1 if is_waiting else -1
         write = tasks.await_approval if is_waiting else tasks.approval_over
         await insist(lambda: write(no, fence))
+        await self._slot.line.send(held_line(is_waiting))
         await self._tell()
 
     async def _ask(self, step: int, question: str) -> str:
+        self._tools.check_may_ask()
         no, fence, tasks = self.task.no, self.task.fence, self._p.tasks
         self._waits += 1
         try:
@@ -365,54 +387,5 @@ class Run:
                 self._last_input = max(self._last_input, item.id)
             await asyncio.sleep(0.1)
 
-    # --- what the host enforces ---
-
-    async def _watch(self) -> Outcome:
-        """Ends with the outcome of a limit or of the container's death."""
-        limit_s = self._limit_s
-        disk = self._config.whole("tasks.disk_mb") * 1024 * 1024
-        gone_since: float | None = None
-        last = time.monotonic()
-        while True:
-            await asyncio.sleep(WATCH_EVERY_S)
-            now = time.monotonic()
-            self._worked_s += 0.0 if self._waits else now - last
-            last = now
-            if self._worked_s > limit_s + GRACE_S:
-                return _stopped(f"it ran longer than {_span(limit_s)}")
-            used = await asyncio.to_thread(used_bytes, self._slot.work, stop_at=disk)
-            if used > disk:
-                return _stopped(f"it wrote more than {disk // 1024 // 1024} MB")
-            if self._slot.line.connected.is_set():
-                gone_since = None
-                continue
-            gone_since = gone_since or now
-            if now - gone_since >= GONE_AFTER_S and await self._is_dead():
-                return await self._post_mortem()
-
-    async def _is_dead(self) -> bool:
-        try:
-            found = await self._p.launcher.list()
-        except Retryable:
-            return False
-        return not any(c.slot == self._slot.name and c.is_running for c in found)
-
-    async def _post_mortem(self) -> Outcome:
-        try:
-            if await self._p.launcher.was_out_of_memory(self._slot.name):
-                memory = self._config.whole("tasks.memory_mb")
-                return _stopped(f"it used more than {memory} MB of memory")
-        except Retryable as error:
-            log.info("no post-mortem of task #%s: %s", self.task.no, error)
-        return DIED
-
     async def _tell(self) -> None:
         await self._p.bus.publish("events", kind="task", no=str(self.task.no))
-
-
-def _span(seconds: int) -> str:
-    return f"{seconds // 60} minutes" if seconds >= 60 else f"{seconds} seconds"
-
-
-def _stopped(why: str) -> Outcome:
-    return Outcome(state=TaskState.FAILED, reason=f"Stopped: {why}.")

@@ -17,7 +17,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from executors.protocol import LINE_CAP, BadLine, Hello, Request, parse_line
+from executors.protocol import LINE_CAP, BadLine, Hello, Looked, Request, look_line, parse_line
 from executors.sockets import bind_in
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HELLO_WITHIN_S = 10.0
+LOOK_WITHIN_S = 6.0
 BAD_LINES_CAP = 20
 CA_FILE = "ca.pem"
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -39,6 +40,8 @@ class Line:
         self._server: asyncio.Server | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._requests: asyncio.Queue[Request] = asyncio.Queue(maxsize=4)
+        self._looks: dict[int, asyncio.Future[Looked]] = {}
+        self._looks_asked = 0
         self.connected = asyncio.Event()
         self.bad_lines = 0
 
@@ -80,8 +83,30 @@ class Line:
                 if self.bad_lines > BAD_LINES_CAP:
                     raise
                 continue
-            if isinstance(request, Request) and self._writer is writer:
+            if isinstance(request, Request) and isinstance(request.params, Looked):
+                self._looked(request.params)  # past the queue: a request there may wait for hours
+            elif isinstance(request, Request) and self._writer is writer:
                 await self._requests.put(request)
+
+    def _looked(self, found: Looked) -> None:
+        asked = self._looks.get(found.look)
+        if asked is not None and not asked.done():
+            asked.set_result(found)
+
+    async def look(self, within_s: float = LOOK_WITHIN_S) -> Looked | None:
+        """What the container says it sees; None when it does not say in time."""
+        self._looks_asked += 1
+        number = self._looks_asked
+        self._looks[number] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(within_s):
+                if await self.send(look_line(number)):
+                    return await self._looks[number]
+        except TimeoutError:
+            log.info("a container did not show what it sees")
+        finally:
+            del self._looks[number]
+        return None
 
     async def next_request(self) -> Request:
         """The container's next request."""

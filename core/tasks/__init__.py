@@ -3,6 +3,8 @@
 from core.tasks.states import Ended, TaskState, has_ended, may_become
 from core.tasks.store import TaskStore, answer_key
 from core.tasks.types import (
+    BOXES,
+    Box,
     NewTask,
     Outcome,
     ResultFile,
@@ -14,6 +16,8 @@ from core.tasks.types import (
 )
 
 __all__ = [
+    "BOXES",
+    "Box",
     "Ended",
     "NewTask",
     "Outcome",

@@ -1,7 +1,9 @@
 -- name: add
-insert into tasks (kind, title, instructions, chat_id, origin_message_id, turn_id, input_files, origin, skill,
-                   manifest, labels)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+insert into tasks (no, kind, title, instructions, chat_id, origin_message_id, turn_id, input_files, origin, skill,
+                   manifest, box, is_quiet, labels)
+overriding system value
+values (nextval(case when $12 then 'quiet_task_numbers' else pg_get_serial_sequence('tasks', 'no') end),
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
         case when $8 = 'trigger' then '{untrusted}'::text[]
              when jsonb_array_length($7) > 0 then '{owner,private,untrusted}'::text[]
              when $6::bigint is not null and exists (select 1 from messages
@@ -10,7 +12,10 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
 returning no
 
 -- name: select
-select t.*,
+select t.no, t.kind, t.title, t.instructions, t.chat_id, t.origin_message_id, t.turn_id, t.input_files, t.state,
+       t.fence, t.host, t.slot, t.lease_until, t.cancel_requested_at, t.progress, t.question, t.question_step,
+       t.waits_for, t.origin, t.skill, t.manifest, t.box, t.is_quiet, t.result, t.reason, t.exit_code,
+       t.result_files, t.created_at, t.started_at, t.ended_at, t.reported_at, t.card_shown,
        (select count(*)::int from task_steps s where s.task_no = t.no) as steps,
        (select coalesce(sum(u.cost_usd), 0) from usage u where u.task_no = t.no) as cost_usd
 from tasks t
@@ -19,17 +24,20 @@ from tasks t
 select pg_advisory_xact_lock(7310592)
 
 -- name: claim_next
+with live as (
+    select count(*) filter (where is_quiet) as quiet, count(*) filter (where not is_quiet) as shown
+    from tasks where state in ('running', 'waiting')
+)
 update tasks
 set state = 'running', host = $1, fence = fence + 1, slot = null,
     lease_until = clock_timestamp() + $3 * interval '1 second',
     started_at = coalesce(started_at, clock_timestamp())
 where no = (
-    select no from tasks
-    where state = 'queued'
-      and (select count(*) from tasks where state in ('running', 'waiting')) < $2
-    order by no
+    select t.no from tasks t, live
+    where t.state = 'queued' and case when t.is_quiet then live.quiet < $4 else live.shown < $2 end
+    order by t.no
     limit 1
-    for update skip locked
+    for update of t skip locked
 )
 returning no
 
@@ -97,7 +105,7 @@ select text from (
     select m.id as at, m.text from messages m join tasks t on t.turn_id = m.turn_id
     where t.no = $1 and m.role = 'owner' and not m.is_forwarded and not m.is_chosen
     union all
-    select 0, instructions from tasks where no = $1 and turn_id is null and origin = 'owner'
+    select 0, instructions from tasks where no = $1 and turn_id is null and origin = 'owner' and not is_quiet
     union all
     select 2^62::bigint, i.text from task_inputs i where i.task_no = $1 and i.key like 'update:%'
 ) said order by at
@@ -125,7 +133,7 @@ select finishing from tasks where no = $1
 
 -- name: finish
 update tasks
-set state = $3, result = $4, reason = $5, result_files = $6, ended_at = clock_timestamp(),
+set state = $3, result = $4, reason = $5, result_files = $6, exit_code = $7, ended_at = clock_timestamp(),
     lease_until = null, question = null, question_step = null, waits_for = null
 where no = $1 and fence = $2 and state in ('running', 'waiting')
 returning no
@@ -168,7 +176,7 @@ update tasks set instructions = $2, title = $3 where no = $1 and state = 'queued
 
 -- name: mark_reported
 update tasks set reported_at = clock_timestamp()
-where no = $1 and reported_at is null and state in ('done', 'failed', 'cancelled', 'unknown')
+where no = $1 and reported_at is null and not is_quiet and state in ('done', 'failed', 'cancelled', 'unknown')
 returning no
 
 -- name: set_card_shown
@@ -193,3 +201,18 @@ select pg_backend_pid()
 
 -- name: break_locks
 select pg_terminate_backend(pid) from unnest(pg_blocking_pids($1)) as pid
+
+-- name: prune_quiet
+with old as (
+    select no from tasks
+    where is_quiet and state in ('done', 'failed', 'cancelled', 'unknown')
+      and ended_at < clock_timestamp() - $1 * interval '1 second'
+    for update skip locked
+), steps as (delete from task_steps s using old where s.task_no = old.no)
+, inputs as (delete from task_inputs i using old where i.task_no = old.no)
+delete from tasks t using old
+where t.no = old.no and not exists (select 1 from approvals a where a.task_no = old.no)
+returning t.no
+
+-- name: known
+select no from tasks where no = any($1::int[])

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 _AS_IS = (
     "kind", "title", "instructions", "chat_id", "origin_message_id", "turn_id", "fence", "host",
     "slot", "lease_until", "cancel_requested_at", "progress", "question", "question_step",
-    "waits_for", "origin", "skill", "manifest", "result", "reason", "created_at", "started_at",
-    "ended_at", "reported_at", "card_shown", "steps", "cost_usd",
+    "waits_for", "origin", "skill", "manifest", "box", "is_quiet", "result", "reason", "exit_code",
+    "created_at", "started_at", "ended_at", "reported_at", "card_shown", "steps", "cost_usd",
 )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SQL = load_queries(__package__ or "core.tasks")
 _SELECT = SQL["select"]
+QUIET_PARALLEL = 2
 _LIVE = "state in ('running', 'waiting')"
 
 
@@ -59,7 +60,8 @@ class TaskStore:
         no = await session.fetchval(
             SQL["add"], new.kind, storable(new.title), storable(new.instructions), new.chat_id,
             new.origin_message_id, new.turn_id, [asdict(f) for f in new.files], new.origin,
-            new.skill, dict(new.manifest) if new.manifest is not None else None,
+            new.skill, dict(new.manifest) if new.manifest is not None else None, new.box,
+            new.is_quiet,
         )  # fmt: skip
         return TaskNo(no)
 
@@ -68,20 +70,31 @@ class TaskStore:
         row = await (session or self._db).fetchrow(f"{_SELECT} where t.no = $1", no)
         return as_task(row) if row else None
 
-    async def live(self) -> tuple[Task, ...]:
-        """Everything queued, running or waiting, oldest first."""
-        return await self._many("where t.state in ('queued', 'running', 'waiting') order by t.no")
+    async def live(self, *, with_quiet: bool = False) -> tuple[Task, ...]:
+        """Everything queued, running or waiting that the owner knows of, oldest first."""
+        return await self._many(
+            "where t.state in ('queued', 'running', 'waiting') and ($1 or not t.is_quiet)"
+            " order by t.no", with_quiet,
+        )  # fmt: skip
 
     async def recent(self, *, limit: int = 10) -> tuple[Task, ...]:
-        """The newest tasks, newest first."""
-        return await self._many("order by t.no desc limit $1", limit)
+        """The newest tasks that the owner knows of, newest first."""
+        return await self._many("where not t.is_quiet order by t.no desc limit $1", limit)
 
     async def unreported(self) -> tuple[Task, ...]:
         """Ended tasks whose result has not been handed to the outbox yet."""
         return await self._many(
             "where t.state in ('done', 'failed', 'cancelled', 'unknown')"
-            " and t.reported_at is null order by t.ended_at"
+            " and not t.is_quiet and t.reported_at is null order by t.ended_at"
         )
+
+    async def prune_quiet(self, *, after_s: float) -> tuple[TaskNo, ...]:
+        """Forgets quiet tasks that ended so long ago, with their steps; what they cost stays."""
+        return tuple(r["no"] for r in await self._db.fetch(SQL["prune_quiet"], after_s))
+
+    async def known(self, numbers: Sequence[int]) -> frozenset[int]:
+        """Those of `numbers` that are tasks."""
+        return frozenset(r["no"] for r in await self._db.fetch(SQL["known"], list(numbers)))
 
     async def of_origin(self, chat_id: int, message_id: int) -> tuple[Task, ...]:
         """The tasks that the owner's message `message_id` led to."""
@@ -135,10 +148,13 @@ class TaskStore:
     # --- the executor host's side ---
 
     async def claim_next(self, *, host: str, parallel: int, lease_s: float) -> Task | None:
-        """Takes the oldest queued task when fewer than `parallel` run in the whole instance."""
+        """Takes the oldest queued task when fewer than `parallel` run in the whole instance.
+
+        Quiet ones do not count there: of those, two may run.
+        """
         async with self._db.transaction() as session:
             await session.execute(SQL["lock_claims"])
-            no = await session.fetchval(SQL["claim_next"], host, parallel, lease_s)
+            no = await session.fetchval(SQL["claim_next"], host, parallel, lease_s, QUIET_PARALLEL)
             return await self.get(no, session=session) if no is not None else None
 
     async def renew(self, numbers: Sequence[TaskNo], *, host: str, lease_s: float) -> None:
@@ -220,7 +236,9 @@ class TaskStore:
         reason = storable(outcome.reason) if outcome.reason else None
         files = [asdict(f) for f in outcome.files]
         result = storable(outcome.result)
-        return await self._owned("finish", no, fence, outcome.state, result, reason, files)
+        return await self._owned(
+            "finish", no, fence, outcome.state, result, reason, files, outcome.exit_code
+        )
 
     async def _owned(self, query: str, no: int, fence: int, *args: object) -> bool:
         return await self._db.fetchval(SQL[query], no, fence, *args) is not None

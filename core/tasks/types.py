@@ -6,7 +6,7 @@ Sizes are bytes, times are aware datetimes in UTC, paths are on the executor's h
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NewType
+from typing import TYPE_CHECKING, Any, Literal, NewType, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TaskNo = NewType("TaskNo", int)
 TaskKind = Literal["shell", "agent"]
+Box = Literal["executor", "reader", "browser"]
+BOXES: tuple[Box, ...] = get_args(Box)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +43,9 @@ class NewTask:
     """A task to be queued. For kind `shell`, `instructions` is the command.
 
     `origin` is one of `core.policy.Origin`; `manifest` is a grant as `core.manifests` writes it,
-    and without one the task may ask for whatever the instance allows.
+    and without one the task may ask for whatever the instance allows. `box` is the kind of
+    container. A quiet task is work of the agent's own: nobody is told of it, it may ask for nothing
+    (without a manifest it has nothing), and it never changes the owner's files.
     """
 
     kind: TaskKind
@@ -54,11 +58,16 @@ class NewTask:
     origin: str = "owner"
     skill: str = ""
     manifest: Mapping[str, Any] | None = None
+    box: Box = "executor"
+    is_quiet: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """A task as it stands. `cost_usd` is the sum of its model calls."""
+    """A task as it stands. `cost_usd` is the sum of its model calls.
+
+    `exit_code` is that of a shell task's command, None when a limit stopped it.
+    """
 
     no: TaskNo
     kind: TaskKind
@@ -91,6 +100,9 @@ class Task:
     card_shown: str | None
     steps: int
     cost_usd: Decimal
+    box: Box = "executor"
+    is_quiet: bool = False
+    exit_code: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,3 +136,4 @@ class Outcome:
     result: str = ""
     reason: str | None = None
     files: tuple[ResultFile, ...] = ()
+    exit_code: int | None = None

@@ -16,10 +16,11 @@ import pytest
 from bench.security.container_suite import HOST, LIMITS, measure
 from core.errors import UserFacing
 from core.spawn import held
+from core.tasks import Box
 from executors.docker_launcher import DockerLauncher
 from executors.isolation import Isolation, ask, prove, verdict
 from executors.pool import Pool
-from executors.ports import Limits
+from executors.ports import Limits, Place
 from executors.worker.probe import EVERY_START, HARD
 
 LABEL = "test-isolation"
@@ -35,8 +36,8 @@ class Loosened(DockerLauncher):
     def owner_ids(self) -> tuple[int, int]:
         return self.ids or super().owner_ids()
 
-    def _options(self, slot: str, sock: Path, work: Path, limits: Limits) -> Options:
-        options = super()._options(slot, sock, work, limits)
+    def _options(self, slot: str, place: Place, limits: Limits) -> Options:
+        options = super()._options(slot, place, limits)
         self.change(options)
         return options
 
@@ -172,7 +173,7 @@ async def test_a_container_that_runs_as_root_is_caught(launcher: Loosened, tmp_p
 async def test_a_host_whose_containers_get_a_bridge_refuses_to_work(
     launcher: Loosened, tmp_path: Path
 ) -> None:
-    async def limits() -> Limits:
+    async def limits(box: Box) -> Limits:
         return LIMITS
 
     isolation = Isolation(launcher, tmp_path, limits=limits, addresses=HOST)

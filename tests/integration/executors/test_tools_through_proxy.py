@@ -27,7 +27,7 @@ from executors.gateway.hosts import Host, parse_host
 from executors.gateway.ports import Asked, Forward, Inspect, Refused, Splice
 from executors.gateway.proxy import EgressProxy
 from executors.gateway.splices import Splices
-from executors.ports import Limits
+from executors.ports import Limits, Place
 from executors.protocol import Finish, result_line
 from executors.slots import CA_FILE, Slot
 
@@ -141,9 +141,8 @@ class Box:
         """The command's output; it must end well unless it says otherwise."""
         line = self.slot.line
         async with asyncio.timeout(90):
-            await self.launcher.start(
-                self.slot.name, sock=self.slot.sock, work=self.slot.work, limits=LIMITS
-            )
+            place = Place(sock=self.slot.sock, work=self.slot.work)
+            await self.launcher.start(self.slot.name, place, LIMITS)
             await line.connected.wait()
             task = {"task": {**TASK, "instructions": command}}
             await line.send(json.dumps(task).encode() + b"\n")

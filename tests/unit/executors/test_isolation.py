@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from core.errors import Retryable, UserFacing
 from core.spawn import held
+from core.tasks import Box
 from executors.isolation import (
     HINT,
     OF_HOST_KERNEL,
@@ -23,7 +24,7 @@ from executors.isolation import (
     read_answer,
     verdict,
 )
-from executors.ports import Found, Limits
+from executors.ports import Found, Limits, Place
 from executors.worker.probe import EVERY_START, HARD
 from executors.worker.probe_base import CALLS, Question
 from executors.worker.probe_reach import strange_mounts
@@ -45,8 +46,11 @@ class OneWorker:
 
     async def check(self) -> None: ...
 
-    async def start(self, slot: str, *, sock: Path, work: Path, limits: Limits) -> None:
-        worker = held(self._work(sock), name="worker")
+    async def has_image(self, box: Box) -> bool:
+        return True
+
+    async def start(self, slot: str, place: Place, limits: Limits) -> None:
+        worker = held(self._work(place.sock), name="worker")
         await worker.__aenter__()
         self._workers.append(worker)
 
@@ -89,7 +93,7 @@ def all_held(task: dict[str, Any]) -> str:
 def isolation(launcher: OneWorker, root: Path, *limits: Limits) -> Isolation:
     left = list(limits)
 
-    async def current() -> Limits:
+    async def current(box: Box) -> Limits:
         return left.pop(0) if len(left) > 1 else left[0]
 
     return Isolation(launcher, root, limits=current)
