@@ -62,7 +62,8 @@ class AutonomyWiring:
                     facts=service.facts, store=service.store, model=service.model,
                     vault=service.vault, audit=service.audit, home=service.env.home,
                     wake_outbox=service.outbox.wake, wake_hosts=service.bus.wake_tasks,
-                    skills=service.skills.skills,
+                    quiet=service.quiet, skills=service.skills.skills,
+                    ca_file=service.env.gateway_extra_ca,
                 )
             )  # fmt: skip
         return self._made

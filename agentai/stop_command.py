@@ -1,9 +1,9 @@
 """`agentai stop`: stops every task, also when the bot, the coordinator or an executor hangs.
 
 Two things at once, and neither waits for the other: in Postgres nothing of a stopped task counts
-any more, and every container of this instance is killed through the engine, without asking anybody.
-Whatever was started meanwhile is killed after it. What could not be done is said; the exit code is
-1 then.
+any more and nothing starts by itself until the owner says /resume; and every container of this
+instance is killed through the engine, without asking anybody. Whatever was started meanwhile is
+killed after it. What could not be done is said; the exit code is 1 then.
 
 Threat: what holds up the stop is just what is to be stopped. So it leans on no other process of
 ours, and on Postgres only for what is in it: the id that our containers bear lies in AGENTAI_HOME.
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 WITHIN_S = 30.0
 NO_POSTGRES = "No task was stopped in Postgres ({}). Run this again once it answers."
 NO_ID = "No container was killed: neither AGENTAI_HOME nor Postgres says which ones are ours."
+PAUSED = "schedules, checks and triggers are paused; /resume in the chat starts them again"
 SURVIVED = "These containers could not be killed: {}."
 
 
@@ -49,6 +50,8 @@ def main() -> int:
     done = asyncio.run(_stop(load_settings()))
     tasks = "" if done.tasks is None else f"stopped {done.tasks} tasks, "
     print(f"{tasks}killed {done.killed} containers")
+    if done.tasks is not None:
+        print(PAUSED)
     for problem in done.problems:
         print(problem, file=sys.stderr)
     return 1 if done.problems else 0

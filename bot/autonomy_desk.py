@@ -1,6 +1,7 @@
 """Everything the owner does about schedules, checks and triggers, in one place.
 
 h:NOTICE:u   useful, n not now, x never     h:r:y   replace HEARTBEAT.md
+h:p:MARK     pause a check, g go on, n ask about it now
 d:y          confirm a schedule's card      j:p:ID  pause, r resume, n run now, x delete, h history
 t:p:NAME     pause a trigger, r resume, x delete
 """

@@ -2,7 +2,7 @@
 
     /heartbeat                      every check and the last beats
     /heartbeat edit                 the file; sent back, it is shown with what is wrong in it
-    /heartbeat pause|resume [NAME]  one check, or all
+    /heartbeat pause|resume [NAME]  one check, or all; the buttons do the same
     /heartbeat run NAME             asks about one check now
     /heartbeat log                  what beats led to
 
@@ -21,41 +21,38 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.approval_cards import shown as visible
-from bot.autonomy_lane import problems_text
+from bot.autonomy_checks import LISTED, mark_of, offer_card, overview
 from bot.autonomy_parts import HEARTBEAT_FILE, possible
 from bot.autonomy_schedules import TOO_OLD, DraftPayload, when_of
-from bot.cards import Card, money, short
+from bot.cards import money, short
 from bot.delivery import FilePayload, text_payload
-from bot.render import compose
+from bot.stopping import PAUSED
 from core.db import storable
 from core.errors import UserFacing
 from core.models import routes
-from heartbeat.deciding import Feedback, first_state, next_look
-from heartbeat.phrases import describe
+from core.pause import pause_now
+from heartbeat.clock import utc_now
+from heartbeat.deciding import Feedback, first_state
 from heartbeat.plan import compile_plan
 from heartbeat.plan_file import shipped
-from heartbeat.scheduler import utc_now
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
     from bot.autonomy_parts import Autonomy
+    from bot.cards import Card
     from bot.route import Route
     from bot.updates import Message, Press
     from core.db import Session
-    from heartbeat.checks import Check, CheckState, Plan
+    from heartbeat.checks import Check, CheckState
 
 USAGE = "Say /heartbeat, or /heartbeat edit, log, run NAME, pause [NAME] or resume [NAME]."
-NO_MODEL = "\n\nNo check runs until a model is set up: /config model.api_key KEY"
 FILE_CAP = 64 * 1024
-LISTED = 20
 FEEDBACK: dict[str, tuple[Feedback, str]] = {
     "u": ("useful", "Good. I go on like this."),
     "n": ("not_now", "I keep still for four hours and look half as often."),
     "x": ("never", "This check is muted. /heartbeat resume brings it back."),
 }
-OFFER_KEYS = ((("Replace", "h:r:y"), ("Leave it", "h:r:n")),)
 
 
 class HeartbeatDesk:
@@ -72,7 +69,7 @@ class HeartbeatDesk:
         chat_id = message.sender.chat_id
         match action.lower():
             case "":
-                await route.say(self._store, chat_id, await self._overview())
+                await route.show(self._store, chat_id, await self._overview(route.session))
             case "edit":
                 await self._send_file(route, chat_id)
             case "log":
@@ -84,11 +81,11 @@ class HeartbeatDesk:
             case _:
                 raise UserFacing(USAGE)
 
-    async def _overview(self) -> str:
-        plan, states = self._a.plan(), await self._a.checks.states()
-        text = overview(plan, states, utc_now())
+    async def _overview(self, session: Session) -> Card:
+        plan, states = self._a.plan(), await self._a.checks.states(session)
         has_model = bool(routes(await self._a.parts.config.current(), "coordinator"))
-        return text if has_model else text + NO_MODEL
+        is_paused = (await pause_now(session)).is_paused
+        return overview(plan, states, utc_now(), is_paused=is_paused, has_model=has_model)
 
     async def _log(self) -> str:
         beats = await self._a.checks.beats(limit=LISTED)
@@ -117,6 +114,7 @@ class HeartbeatDesk:
 
     async def _run(self, route: Route, chat_id: int, name: str) -> None:
         check = self._find(name)
+        await self._need_going_on(route)
 
         async def work() -> None:
             try:
@@ -126,6 +124,11 @@ class HeartbeatDesk:
 
         route.later.append(work)
         await route.say(self._store, chat_id, f"Asking about {check.name}. /heartbeat log tells.")
+
+    @staticmethod
+    async def _need_going_on(route: Route) -> None:
+        if (await pause_now(route.session)).is_paused:
+            raise UserFacing("Nothing is asked while all is paused.", PAUSED)
 
     def _find(self, name: str) -> Check:
         wanted = name.strip().lower()
@@ -154,11 +157,37 @@ class HeartbeatDesk:
         key, _, letter = what.partition(":")
         if key == "r":
             return await self._replace(route, press, letter)
+        if key in {"p", "g", "n"}:
+            return await self._one(route, press, key, mark=letter)
         if letter not in FEEDBACK or not key.isdecimal() or len(key) > 15:
             return TOO_OLD
         feedback, text = FEEDBACK[letter]
         state = await self._a.checks.feedback(route.session, int(key), feedback, now=utc_now())
         return text if state is not None else TOO_OLD
+
+    async def _one(self, route: Route, press: Press, what: str, *, mark: str) -> str:
+        """Pauses, resumes or runs the check that a button of the overview is about."""
+        check = next((c for c in self._a.plan().checks if mark_of(c) == mark), None)
+        if check is None:
+            return TOO_OLD
+        if what == "n":
+            await self._run(route, press.sender.chat_id, check.name)
+            return ""
+        await self._set(route.session, check, is_paused=what == "p")
+        await self._show_again(route, press)
+        return "Paused." if what == "p" else "It goes on."
+
+    async def _show_again(self, route: Route, press: Press) -> None:
+        if press.message_id is None:
+            return
+        chat_id = press.sender.chat_id
+        row = await self._store.shown(route.session, chat_id, press.message_id)
+        if row is None:
+            return
+        card = await self._overview(route.session)
+        payload = text_payload(card.piece, keys=card.keys)
+        await self._store.enqueue(route.session, chat_id, payload, method="edit", edit_of=row.id)
+        route.has_messages = True
 
     async def _replace(self, route: Route, press: Press, letter: str) -> str:
         if press.message_id is None:
@@ -201,40 +230,3 @@ def _write(path: Path, text: str) -> None:
     fresh = path.with_suffix(".new")
     fresh.write_text(text, encoding="utf-8")
     os.replace(fresh, path)  # noqa: PTH105 - atomic: a beat reads the old or the new, never half
-
-
-def overview(plan: Plan, states: dict[str, CheckState], now: datetime) -> str:
-    """Every check with its state, then what is wrong with the file."""
-    lines = [_line(check, states.get(check.name), now) for check in plan.checks[:LISTED]]
-    text = "\n\n".join(lines) or "There are no checks. /heartbeat edit sends the file."
-    return f"{text}\n\n{problems_text(plan.problems)}" if plan.problems else text
-
-
-def _line(check: Check, state: CheckState | None, now: datetime) -> str:
-    head = f"{visible(check.name)}\n{describe(check.cadence)} · "
-    if state is None:
-        return f"{head}not looked at yet"
-    if state.is_paused:
-        return f"{head}paused"
-    if state.muted_until is not None and state.muted_until > now:
-        is_for_good = state.muted_until.year > now.year + 100
-        return head + (
-            "muted" if is_for_good else f"still until {when_of(state.muted_until, check.zone)}"
-        )
-    slower = f" · {state.factor:g} times as seldom" if state.factor > 1 else ""
-    return f"{head}next {when_of(next_look(check, state), check.zone)}{slower}"
-
-
-def offer_card(plan: Plan, *, is_cut: bool) -> Card:
-    """What the file would have me do, what is wrong in it, and the question."""
-    if is_cut:
-        return Card(piece=compose("That HEARTBEAT.md is larger than 64 KB; I leave it alone."))
-    checks = "\n".join(
-        f"• {visible(c.name, 80)} · {describe(c.cadence)}"
-        + (f" · may: {visible(dict(c.permissions), 300)}" if c.permissions else "")
-        for c in plan.checks[:LISTED]
-    )
-    more = f"\n… and {len(plan.checks) - LISTED} more" if len(plan.checks) > LISTED else ""
-    wrong = f"\n\n{problems_text(plan.problems)}" if plan.problems else ""
-    text = f"\n{checks or 'No checks.'}{more}{wrong}"[:3800]
-    return Card(piece=compose(("bold", "Replace HEARTBEAT.md with this?"), text), keys=OFFER_KEYS)

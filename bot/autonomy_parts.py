@@ -6,21 +6,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.autonomy_ports import (
-    NOT_HERE,
     Orders,
     Speaker,
     VaultSecret,
-    fetch_nothing,
     manifest_of,
-    run_nothing,
 )
 from core.errors import UserFacing
 from heartbeat.asking import CheapModel
 from heartbeat.beat import Beat
 from heartbeat.check_store import CheckStore
 from heartbeat.checks import Plan, Problem
-from heartbeat.conditions import CommandExits, CommandPrintsChanged, UrlChanged
 from heartbeat.folder_watch import FolderWatch
+from heartbeat.outside import QuietFetch, QuietRun
 from heartbeat.plan_file import PlanFile
 from heartbeat.ports import BeatPorts
 from heartbeat.scheduler import Scheduler
@@ -35,6 +32,7 @@ if TYPE_CHECKING:
     from bot.facts import Facts
     from bot.outbox_store import OutboxStore
     from coordinator.model import ModelCaller
+    from coordinator.quiet import QuietTasks
     from coordinator.skills import Skills
     from core.audit import Audit
     from core.config import ConfigStore
@@ -62,7 +60,9 @@ class AutonomyParts:
     home: Path
     wake_outbox: Callable[[], None]
     wake_hosts: Callable[[], Awaitable[object]]
+    quiet: QuietTasks
     skills: Skills | None = None
+    ca_file: Path | None = None
 
     @property
     def heartbeat_file(self) -> Path:
@@ -71,7 +71,11 @@ class AutonomyParts:
 
 
 class Autonomy:
-    """The stores, the ports and the four movers. Made when the first of them is needed."""
+    """The stores, the ports and the four movers. Made when the first of them is needed.
+
+    `hooks_at` is where webhooks arrive, empty while nobody listens; `troubles` is what the owner
+    has to mend, by trigger. The lanes keep both.
+    """
 
     def __init__(self, parts: AutonomyParts) -> None:
         self.parts = parts
@@ -85,6 +89,8 @@ class Autonomy:
         self.speaker = Speaker(store=parts.store, facts=parts.facts)
         self.secret = VaultSecret(parts.vault)
         self.is_busy = False
+        self.hooks_at = ""
+        self.troubles: dict[str, str] = {}
         self._zone = "UTC"
         self._plan_file = PlanFile(parts.heartbeat_file, zone=self._zone)
         self._wire()
@@ -94,7 +100,8 @@ class Autonomy:
         self.scheduler = Scheduler(database, self.schedules, queue=self.orders, say=self.speaker)
         ports = BeatPorts(
             ask=CheapModel(self.parts.model, self.parts.tasks), say=self.speaker,
-            queue=self.orders, run=run_nothing, fetch=fetch_nothing,
+            queue=self.orders, run=QuietRun(self.parts.quiet, manifest_of),
+            fetch=QuietFetch(self.parts.quiet, manifest_of),
         )  # fmt: skip
         self.beat = Beat(
             database, self.checks, plan=self.plan, ports=ports,
@@ -134,9 +141,6 @@ def possible(plan: Plan) -> Plan:
 
 
 def _obstacle(check: Check) -> Problem | None:
-    if isinstance(check.condition, UrlChanged | CommandExits | CommandPrintsChanged):
-        hint = "Use file changed, task ended, or a trigger."
-        return Problem(line=check.line, key="when", text=NOT_HERE, hint=hint, check=check.name)
     try:
         manifest_of(check.permissions)
     except UserFacing as error:

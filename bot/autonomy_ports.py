@@ -13,7 +13,7 @@ import os
 import secrets
 import stat
 from dataclasses import replace
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -38,11 +38,10 @@ if TYPE_CHECKING:
     from core.policy.action import Json
     from core.tasks import TaskNo, TaskStore
     from core.vault import Vault
-    from heartbeat.ports import Notice, Printed, TaskOrder
+    from heartbeat.ports import Notice, TaskOrder
 
 NO_OWNER = "nobody owns the bot yet"
 SHELL = "/run "
-NOT_HERE = "Looking at web pages and running commands is not possible for checks yet."
 
 
 class Orders:
@@ -180,17 +179,3 @@ class VaultSecret:
     async def __call__(self, name: str) -> bytes:
         """The value; `UserFacing` when there is none."""
         return (await self._vault.open(name)).reveal().encode()
-
-
-async def run_nothing(command: str, permissions: Mapping[str, object]) -> Printed:
-    """The `Run` port of this version: such conditions are told as problems and never get here."""
-    _refuse(command, permissions)
-
-
-async def fetch_nothing(url: str, permissions: Mapping[str, object]) -> str:
-    """The `Fetch` port of this version, likewise."""
-    _refuse(url, permissions)
-
-
-def _refuse(_what: str, _permissions: Mapping[str, object]) -> NoReturn:
-    raise UserFacing(NOT_HERE)

@@ -19,10 +19,12 @@ from bot.autonomy_words import WHAT_CAP, draft_of, new_schedule, schedule_of, sp
 from bot.cards import Card, short
 from bot.delivery import TextPayload, text_payload
 from bot.render import compose
+from bot.stopping import PAUSED, RESUME_KEYS
 from core.errors import UserFacing
+from core.pause import pause_now
 from heartbeat.cadence import zone_of
+from heartbeat.clock import utc_now
 from heartbeat.phrases import describe
-from heartbeat.scheduler import utc_now
 from heartbeat.schedules import ScheduleState, confirmation, next_time
 
 if TYPE_CHECKING:
@@ -104,7 +106,8 @@ class SchedulesDesk:
         await route.show(self._store, message.sender.chat_id, await self._list_card())
 
     async def _list_card(self) -> Card:
-        return list_card(await self._a.schedules.all(), utc_now())
+        pause = await pause_now(self._a.parts.database)
+        return list_card(await self._a.schedules.all(), utc_now(), is_paused=pause.is_paused)
 
     async def pressed(self, route: Route, press: Press, what: str) -> str:
         """Pause, resume, run now, delete, history."""
@@ -126,7 +129,9 @@ class SchedulesDesk:
             everything = [s for s in await self._a.schedules.all() if s.id != schedule_id]
             changed = await self._a.schedules.get(schedule_id, session=route.session)
             listed = sorted([*everything, *([changed] if changed else [])], key=lambda s: s.id)
-            await self._edit(route, press, card[0], list_card(tuple(listed), utc_now()))
+            is_paused = (await pause_now(route.session)).is_paused
+            fresh = list_card(tuple(listed), utc_now(), is_paused=is_paused)
+            await self._edit(route, press, card[0], fresh)
         return text
 
     async def _run_now(self, route: Route, schedule: Schedule) -> str:
@@ -177,21 +182,25 @@ def draft_card(new: NewSchedule, now: datetime) -> Card:
     return Card(piece=compose(("bold", "Plan this?"), text), keys=DRAFT_KEYS)
 
 
-def list_card(schedules: tuple[Schedule, ...], now: datetime) -> Card:
+def list_card(schedules: tuple[Schedule, ...], now: datetime, *, is_paused: bool = False) -> Card:
     """Everything planned, with its buttons."""
+    resume = RESUME_KEYS if is_paused else ()
     if not schedules:
-        return Card(piece=compose(NONE))
+        return Card(piece=compose(f"{PAUSED}\n\n{NONE}" if is_paused else NONE), keys=resume)
     parts: list[str | tuple[str, str]] = [("bold", "Planned")]
+    if is_paused:
+        parts.append(f"\n{PAUSED}")
     for schedule in schedules[:LISTED]:
         at = when_of(next_time(schedule.cadence, now), schedule.cadence.zone)
         is_on = schedule.state is ScheduleState.ACTIVE
-        state = f"next {at}" if is_on else str(schedule.state)
+        state = str(schedule.state) if not is_on else "waits" if is_paused else f"next {at}"
         title = short(shown(schedule.title), 80)
         parts += ["\n\n", ("bold", str(schedule.id)),
                   f" {title}\n{describe(schedule.cadence)} · {state}"]  # fmt: skip
     if len(schedules) > LISTED:
         parts.append(f"\n\n… and {len(schedules) - LISTED} more.")
-    return Card(piece=compose(*parts), keys=tuple(_keys(s) for s in schedules[:LISTED]))
+    rows = tuple(_keys(s) for s in schedules[:LISTED])
+    return Card(piece=compose(*parts), keys=(*rows, *resume))
 
 
 def _keys(schedule: Schedule) -> tuple[Button, ...]:
@@ -203,12 +212,15 @@ def _keys(schedule: Schedule) -> tuple[Button, ...]:
 def history_text(schedule: Schedule, runs: tuple[Run, ...]) -> str:
     """The newest runs of one schedule."""
     head = f"{schedule.id} {short(shown(schedule.title), 80)}"
-    lines = [
-        f"{when_of(run.at, schedule.cadence.zone)} · "
-        + (f"#{run.task_no} {run.outcome or 'under way'}" if run.task_no else "left out")
-        for run in runs
-    ]
+    lines = [f"{when_of(run.at, schedule.cadence.zone)} · {_ending(run)}" for run in runs]
     return "\n".join([head, *(lines or ["It has not run yet."])])
+
+
+def _ending(run: Run) -> str:
+    reason = f": {short(shown(run.reason), 160)}" if run.reason and run.outcome != "done" else ""
+    if run.task_no is None:
+        return f"did not start{reason}"
+    return f"#{run.task_no} {run.outcome or 'under way'}{reason}"
 
 
 def when_of(at: datetime, zone: str) -> str:

@@ -6,27 +6,52 @@ here grants nothing outside the container, and what arrived is labelled untruste
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bot.approval_cards import shown as visible
+from bot.autonomy_lane import WEBHOOKS
+from bot.autonomy_schedules import when_of
 from bot.autonomy_words import TRIGGER_USAGE, new_trigger
 from bot.cards import Card, short
 from bot.delivery import text_payload
 from bot.render import compose
+from bot.stopping import PAUSED, RESUME_KEYS
 from core.errors import UserFacing
+from core.pause import pause_now
+from heartbeat.cadence import zone_of
+from heartbeat.clock import utc_now
 from heartbeat.conditions import NAME
-from heartbeat.scheduler import utc_now
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from bot.autonomy_parts import Autonomy
     from bot.delivery import Button
     from bot.route import Route
     from bot.updates import Message, Press
-    from heartbeat.trigger_types import NewTrigger, Trigger
+    from core.db import Session
+    from heartbeat.trigger_types import Activity, NewTrigger, Trigger
 
 NOWHERE = "hooks.invalid"  # a host that cannot exist (RFC 6761): no task may use such a secret
 TOO_OLD = "This button is too old."
-LISTED = 20
+LISTED = 12
+OUTCOMES = {
+    "keep": "kept for checks", "over_cap": "left out: too many that day",
+    "refused": "could not start a task", "stopped": "dropped by a stop",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """What a list of triggers tells beside the triggers themselves."""
+
+    zone: str = "UTC"
+    hooks_at: str = ""
+    troubles: Mapping[str, str] = field(default_factory=dict)
+    secrets: frozenset[str] = frozenset()
+    activity: Mapping[str, Activity] = field(default_factory=dict)
+    is_paused: bool = False
 
 
 class TriggersDesk:
@@ -46,12 +71,23 @@ class TriggersDesk:
         body = {"name": new.name, "kind": new.kind}
         await self._a.parts.audit.append(route.session, "trigger.created", body)
         port = (await self._a.parts.config.current()).whole("triggers.port")
-        await route.say(self._store, message.sender.chat_id, made_text(new, port))
+        at = self._a.hooks_at or (f"http://127.0.0.1:{port}/hooks/" if port else "")
+        await route.say(self._store, message.sender.chat_id, made_text(new, at))
 
     async def list(self, route: Route, message: Message, _rest: str) -> None:
         """/triggers."""
-        card = list_card(await self._a.trigger_store.all())
+        card = list_card(await self._a.trigger_store.all(), await self._facts(route.session))
         await route.show(self._store, message.sender.chat_id, card)
+
+    async def _facts(self, session: Session) -> Facts:
+        zone = zone_of(await self._a.zone())
+        midnight = utc_now().astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        return Facts(
+            zone=zone.key, hooks_at=self._a.hooks_at, troubles=self._a.troubles,
+            secrets=frozenset(secret.name for secret in await self._a.parts.vault.list()),
+            activity=await self._a.trigger_store.activity(midnight),
+            is_paused=(await pause_now(session)).is_paused,
+        )  # fmt: skip
 
     async def pressed(self, route: Route, press: Press, what: str) -> str:
         """Pause, resume, delete."""
@@ -90,18 +126,18 @@ class TriggersDesk:
         others = [t for t in await self._a.trigger_store.all() if t.name != name]
         changed = await self._a.trigger_store.get(name, session=route.session)
         listed = sorted([*others, *([changed] if changed else [])], key=lambda t: t.name)
-        card = list_card(tuple(listed))
+        card = list_card(tuple(listed), await self._facts(route.session))
         payload = text_payload(card.piece, keys=card.keys)
         await self._store.enqueue(route.session, chat_id, payload, method="edit", edit_of=row.id)
         route.has_messages = True
 
 
-def made_text(new: NewTrigger, port: int) -> str:
+def made_text(new: NewTrigger, hooks_at: str) -> str:
     """What the owner does next."""
     what = "starts a task" if new.instructions else "is kept for checks to see; it starts no task"
     parts = [f"Trigger {new.name} is on. Each event {what}."]
     if new.kind == "webhook":
-        where = f"http://127.0.0.1:{port}/hooks/{new.name}" if port else "shown by /triggers"
+        where = f"{hooks_at}{new.name}" if hooks_at else "shown by /triggers in a moment"
         parts.append(f"Address: {where} (this machine only; forward to it as you like)")
     if new.secret_name:
         parts.append(f"Its secret is {new.secret_name}: /secret set {new.secret_name} {NOWHERE}")
@@ -110,17 +146,49 @@ def made_text(new: NewTrigger, port: int) -> str:
     return "\n".join(parts)
 
 
-def list_card(triggers: tuple[Trigger, ...]) -> Card:
-    """Every trigger with its buttons."""
+def list_card(triggers: tuple[Trigger, ...], facts: Facts) -> Card:
+    """Every trigger with how it stands and its buttons."""
+    resume = RESUME_KEYS if facts.is_paused else ()
+    head = f"{PAUSED}\n\n" if facts.is_paused else ""
     if not triggers:
-        return Card(piece=compose(f"There are no triggers.\n{TRIGGER_USAGE}"))
-    parts: list[str | tuple[str, str]] = [("bold", "Triggers")]
+        return Card(piece=compose(f"{head}There are no triggers.\n{TRIGGER_USAGE}"), keys=resume)
+    parts: list[str | tuple[str, str]] = [head, ("bold", "Triggers")]
     for trigger in triggers[:LISTED]:
-        what = short(visible(trigger.instructions), 100) or "only kept for checks to see"
-        parts += ["\n\n", ("bold", trigger.name), f" {trigger.kind} · {trigger.state}\n{what}"]
+        parts += ["\n\n", ("bold", trigger.name), f" {_lines(trigger, facts)}"]
     if len(triggers) > LISTED:
         parts.append(f"\n\n… and {len(triggers) - LISTED} more.")
-    return Card(piece=compose(*parts), keys=tuple(_keys(t) for t in triggers[:LISTED]))
+    rows = tuple(_keys(t) for t in triggers[:LISTED])
+    return Card(piece=compose(*parts), keys=(*rows, *resume))
+
+
+def _lines(trigger: Trigger, facts: Facts) -> str:
+    what = short(visible(trigger.instructions), 60) or "only kept for checks to see"
+    lines = [f"{trigger.kind} · {trigger.state}", what, *_way_in(trigger, facts)]
+    if trigger.secret_name and trigger.secret_name not in facts.secrets:
+        lines.append(f"No secret yet: /secret set {trigger.secret_name} {NOWHERE}")
+    elif trigger.secret_name:
+        lines.append(f"Secret: {trigger.secret_name}")
+    lines.append(_last(facts.activity.get(trigger.name), facts.zone))
+    return "\n".join(lines)
+
+
+def _way_in(trigger: Trigger, facts: Facts) -> Iterator[str]:
+    is_on = trigger.state == "active" and not facts.is_paused
+    if trigger.kind == "webhook" and is_on:
+        yield f"{facts.hooks_at}{trigger.name}" if facts.hooks_at else "Not listening yet."
+    name = WEBHOOKS if trigger.kind == "webhook" else trigger.name
+    if is_on and (trouble := facts.troubles.get(name)):
+        yield short(visible(trouble), 200)
+
+
+def _last(seen: Activity | None, zone: str) -> str:
+    if seen is None:
+        return "No event yet"
+    if seen.task_no is not None:
+        outcome = f"started #{seen.task_no}"
+    else:
+        outcome = OUTCOMES.get(seen.outcome or "", "waits")
+    return f"Last event {when_of(seen.at, zone)}, {outcome} · {seen.today} today"
 
 
 def _keys(trigger: Trigger) -> tuple[Button, ...]:

@@ -16,15 +16,20 @@ TITLE_CAP = 80
 WHAT_CAP = 3000  # so that the card shows all of it
 SCHEDULE_USAGE = (
     "Say when and what: /schedule every Monday at 9: make my timesheet\n"
-    "The work may be /run COMMAND or /skill NAME. /schedules lists what is planned."
+    "The work may be /run COMMAND or /skill NAME. A time that passes while I am off runs once"
+    " afterwards; add “, skip if missed” and it does not. /schedules lists what is planned."
 )
 TRIGGER_USAGE = """Say what starts a task, and after a colon what to do:
 /trigger webhook NAME: WHAT   (or: webhook NAME github: WHAT)
 /trigger file NAME /whole/path/of/a/folder: WHAT
 /trigger task NAME: WHAT   (any task's end; or: task NAME 12: WHAT)
-/trigger mail NAME IMAP_HOST USER SENDER[,SENDER…]: WHAT"""
+/trigger mail NAME IMAP_HOST[:PORT] USER SENDER[,SENDER…]: WHAT"""
 _NOTHING = ("", "")
 _SPLIT = re.compile(r"\s*:\s+")
+_SKIP = re.compile(
+    r"\s*[,;]?\s+(?:skip(?: it)?|leave (?:it )?out) (?:if|when) missed$", re.IGNORECASE
+)
+_ADDRESS = re.compile(r"(?P<host>[^:\s]+|\[[^\]\s]+\])(?::(?P<port>\d{1,5}))?")
 _SKILL = re.compile(r"/skill\s+(\S{1,64})\s*", re.ASCII)
 
 
@@ -51,10 +56,12 @@ def new_schedule(when: str, what: str, zone: str) -> NewSchedule:
     skill = _SKILL.match(what)
     instructions = what[skill.end() :] if skill else what
     title = " ".join(what.split())
+    plain, is_skipped = _SKIP.subn("", when)
     return NewSchedule(
         title=title if len(title) <= TITLE_CAP else f"{title[: TITLE_CAP - 1]}…",
-        instructions=instructions, cadence=read_cadence(when, zone),
+        instructions=instructions, cadence=read_cadence(plain, zone),
         skill=skill[1] if skill else "",
+        catch_up=CatchUp.SKIP if is_skipped else CatchUp.RUN_ONCE,
     )  # fmt: skip
 
 
@@ -99,12 +106,20 @@ def new_trigger(text: str) -> NewTrigger:
             return replace(plain, spec={"no": int(number.lstrip("#"))})
         case "mail", [host, user, senders]:
             found: dict[str, object] = {
-                "host": host, "port": 993, "user": user, "folder": "INBOX", "tls": True,
+                **_mail_host(host), "user": user, "folder": "INBOX", "tls": True,
                 "senders": [sender for sender in senders.split(",") if sender],
             }  # fmt: skip
             return replace(plain, kind="mail", spec=found, secret_name=secret_of("MAIL", name))
         case _:
             raise UserFacing(TRIGGER_USAGE)
+
+
+def _mail_host(text: str) -> dict[str, object]:
+    found = _ADDRESS.fullmatch(text)
+    port = int(found["port"] or 993) if found else 0
+    if found is None or not 0 < port < 65_536:
+        raise UserFacing(TRIGGER_USAGE)
+    return {"host": found["host"].strip("[]"), "port": port}
 
 
 def secret_of(kind: str, name: str) -> str:

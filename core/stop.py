@@ -1,5 +1,7 @@
 """The emergency stop: one transaction that ends every task and whatever it was allowed.
 
+It also pauses schedules, checks and triggers until the owner resumes them (see `core.pause`).
+
 Executor hosts listen to Postgres for it (`CHANNEL`), so it needs neither Redis nor the coordinator;
 a host that hears nothing looks once a second.
 
@@ -11,8 +13,10 @@ healthy process dials again and repeats what was rolled back.
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from core.pause import set_pause
 from core.spawn import held
 from core.sql import load_queries
 
@@ -30,6 +34,7 @@ async def stop_all(session: Session, approvals: Approvals, audit: Audit, *, by: 
     """Stops everything once the transaction commits; returns how many tasks that is."""
     waiter = int(await session.fetchval(SQL["backend"]))
     async with held(_break_locks(audit.database, waiter), name="break locks"):
+        await set_pause(session, is_paused=True, now=datetime.now(UTC))  # first: see `core.pause`
         rows = await session.fetch(SQL["cancel_all"])
         await approvals.withdraw_in(session, None)
         await approvals.revoke_of_tasks(session)

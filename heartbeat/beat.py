@@ -3,12 +3,12 @@
 Crash semantics (the decisions are in `deciding`): first the call is counted and committed, then
 the model is asked, then answers, notices, tasks and states are committed together. A kill before
 the last commit said nothing and started nothing; the check is due again and the call has counted.
-When nothing is due no port is called; when nothing changed the model is not.
+When nothing is due no port is called; when nothing changed the model is not. An answer that comes
+after a stop leads to nothing.
 """
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from dataclasses import replace
 from decimal import Decimal
@@ -16,6 +16,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from core.errors import UserFacing
+from core.pause import hold_pause
+from heartbeat.clock import utc_now
 from heartbeat.conditions import is_news
 from heartbeat.deciding import (
     Caps,
@@ -31,7 +33,7 @@ from heartbeat.deciding import (
 from heartbeat.looking import Looker
 from heartbeat.ports import Notice, TaskOrder
 from heartbeat.prompt import Finding, beat_prompt, is_untrusted
-from heartbeat.scheduler import utc_now
+from heartbeat.today import Today
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,11 +42,12 @@ if TYPE_CHECKING:
 
     from core.db import Database, Session
     from heartbeat.check_store import CheckStore
-    from heartbeat.checks import Check, CheckState, Plan
+    from heartbeat.checks import Check, CheckState, Plan, Problem
     from heartbeat.deciding import Act, Due
+    from heartbeat.looking import Look
     from heartbeat.ports import Asked, BeatPorts
 
-REST_S = 20.0
+STOPPED = "stopped: nothing came of it"
 
 
 class Beat:
@@ -59,28 +62,38 @@ class Beat:
         self._store = store
         self._plan = plan
         self._ports = ports
+        self._today = Today(database)
         self._looker = Looker(store, root, run=ports.run, fetch=ports.fetch)
         self._is_busy = is_busy
         self._caps = caps or Caps()
         self._clock = clock
 
-    async def step(self) -> None:
-        """One beat, then a rest. Cancelling leaves whole transactions only."""
-        await self.look()
-        await asyncio.sleep(REST_S)
-
     async def look(self) -> None:
-        """One beat."""
+        """One beat. Cancelling leaves whole transactions only."""
         now, checks = self._clock(), self._plan().checks
         if not checks:
             return
         states = await self._store.states()
         due = await self._due(checks, states, now)
+        looks = await self._looker.look_all((*due.fresh, *due.checks))
         for check in due.fresh:
-            await self._meet(check, now)
-        findings = [f for c in due.checks if (f := await self._finding(c, states[c.name], now))]
+            if check.name in looks:
+                await self._meet(check, looks[check.name], now)
+        findings = [
+            f for c in due.checks if c.name in looks
+            and (f := await self._finding(c, looks[c.name], states[c.name], now=now))
+        ]  # fmt: skip
         if findings:
             await self._ask(findings, now)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What keeps checks from being looked at, as of the last beats."""
+        return self._looker.problems
+
+    async def close(self) -> None:
+        """Ends looks that are under way."""
+        await self._looker.close()
 
     async def run_check(self, name: str) -> bool:
         """The owner's `run`: asks about one check now, whatever its cadence. False: no such one."""
@@ -89,36 +102,44 @@ class Beat:
         if check is None:
             return False
         if check.name not in await self._store.states():
-            await self._meet(check, now)
-        await self._ask([Finding(check=check, look=await self._looker.look(check))], now)
+            await self._meet(check, await self._looker.look(check), now)
+        look = await self._with_day(check, await self._looker.look(check), now)
+        await self._ask([Finding(check=check, look=look)], now)
         return True
 
     async def _due(
         self, checks: Sequence[Check], states: dict[str, CheckState], now: datetime
     ) -> Due:
         idle = what_is_due(checks, states, now=now, caps=self._caps, load=Load())
-        if not idle.checks:
+        if not idle.checks and not idle.fresh:
             return idle
         load = await self._store.spent(_day(now))
         load = replace(load, is_busy=self._is_busy())
         return what_is_due(checks, states, now=now, caps=self._caps, load=load)
 
-    async def _meet(self, check: Check, now: datetime) -> None:
-        look = await self._looker.look(check)
+    async def _meet(self, check: Check, look: Look, now: datetime) -> None:
         async with self._db.transaction() as session:
             await self._store.save(session, first_state(check, now, look=look.value))
 
-    async def _finding(self, check: Check, state: CheckState, now: datetime) -> Finding | None:
+    async def _finding(
+        self, check: Check, look: Look, state: CheckState, *, now: datetime
+    ) -> Finding | None:
         """What goes to the model about a check; without news it is only noted as looked at."""
-        look = await self._looker.look(check)
         before = state.look if state.digest == check.digest else None
         if check.condition is None or is_news(check.condition, look.value, before):
-            return Finding(check=check, look=look)
+            whole = await self._with_day(check, look, now)
+            if whole.note or not check.with_today:
+                return Finding(check=check, look=whole)
         async with self._db.transaction() as session:
             await self._store.change(
                 session, check.name, lambda s: after_look(check, s, now, look=look.value)
             )
         return None
+
+    async def _with_day(self, check: Check, look: Look, now: datetime) -> Look:
+        """What was seen, and the day along with it where the check wants it."""
+        day = await self._today.note(now, check.zone) if check.with_today else ""
+        return replace(look, note="\n\n".join(part for part in (look.note, day) if part))
 
     async def _ask(self, findings: Sequence[Finding], now: datetime) -> None:
         names = [finding.check.name for finding in findings]
@@ -134,8 +155,10 @@ class Beat:
         except UserFacing as error:
             asked, failure = None, error.text
         async with self._db.transaction() as session:
-            outcome = failure or await self._act_all(session, findings, asked, now=now)
             usd = asked.usd if asked else Decimal(0)
+            if (await hold_pause(session)).stops(now):
+                asked, failure = None, STOPPED
+            outcome = failure or await self._act_all(session, findings, asked, now=now)
             await self._note(session, findings, now=now, asked=asked)
             await self._store.end_beat(session, beat_id, outcome, usd=usd)
 

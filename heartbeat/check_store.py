@@ -53,9 +53,10 @@ class CheckStore:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    async def states(self) -> dict[str, CheckState]:
+    async def states(self, session: Session | None = None) -> dict[str, CheckState]:
         """Every state, by the check's name."""
-        return {row["name"]: CheckState(**row) for row in await self._db.fetch(SQL["states"])}
+        rows = await (session or self._db).fetch(SQL["states"])
+        return {row["name"]: CheckState(**row) for row in rows}
 
     async def change(
         self, session: Session, name: str, become: Callable[[CheckState], CheckState]
@@ -80,9 +81,13 @@ class CheckStore:
     # --- beats ---
 
     async def spent(self, day: str) -> Load:
-        """What beats have spent on `day`."""
+        """What beats have spent on `day`, and whether everything is paused."""
         row = await self._db.fetchrow(SQL["spent"], day)
-        return Load() if row is None else Load(calls_today=row["calls"], cost_today=row["usd"])
+        if row is None:
+            return Load()
+        return Load(
+            calls_today=row["calls"], cost_today=row["usd"], is_paused=row["is_paused"]
+        )  # fmt: skip
 
     async def begin_beat(
         self, session: Session, names: Sequence[str], *, now: datetime, day: str

@@ -60,7 +60,10 @@ class Quiet:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
-    """One block of HEARTBEAT.md. `line` is where it begins."""
+    """One block of HEARTBEAT.md. `line` is where it begins.
+
+    `with_today`: the model is given the day along, and is not asked while there is nothing in it.
+    """
 
     name: str
     line: int
@@ -71,6 +74,7 @@ class Check:
     importance: Importance = Importance.NORMAL
     budget: Budget = field(default_factory=Budget)
     condition: Condition | None = None
+    with_today: bool = False
     permissions: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -81,6 +85,7 @@ class Check:
             "cadence": as_json(self.cadence),
             "condition": describe(self.condition) if self.condition else None,
             "permissions": self.permissions,
+            **({"with": "today"} if self.with_today else {}),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

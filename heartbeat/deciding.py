@@ -46,8 +46,9 @@ class Caps:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Load:
-    """How things stand: other work under way, and what beats have spent today."""
+    """How things stand: all paused, other work under way, and what beats have spent today."""
 
+    is_paused: bool = False
     is_busy: bool = False
     calls_today: int = 0
     cost_today: Decimal = Decimal(0)
@@ -100,7 +101,9 @@ def what_is_due(
     checks: Sequence[Check], states: Mapping[str, CheckState], *, now: datetime, caps: Caps,
     load: Load,
 ) -> Due:  # fmt: skip
-    """The checks to look at now, most important first."""
+    """The checks to look at now, most important first; none while everything is paused."""
+    if load.is_paused:
+        return Due()
     known = [check for check in checks if check.name in states]
     fresh = tuple(check for check in checks if check.name not in states)
     ready = [c for c in known if _is_ready(c, today(c, states[c.name], now), now=now, load=load)]

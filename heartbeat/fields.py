@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from heartbeat.cadence import Cadence
     from heartbeat.conditions import Condition
 
-KEYS = ("every", "quiet", "zone", "importance", "budget", "when", "permissions")
+KEYS = ("every", "quiet", "zone", "importance", "budget", "when", "with", "permissions")
 MOST_CALLS = 500
 MOST_USD = Decimal(10)
 _HOURS = re.compile(r"(\d{1,2})(?::(\d{2}))?\s*(?:-|–|to)\s*(\d{1,2})(?::(\d{2}))?")  # noqa: RUF001
@@ -35,6 +35,7 @@ class Fields(TypedDict, total=False):
     importance: Importance
     budget: Budget
     condition: Condition
+    with_today: bool
     permissions: Mapping[str, object]
 
 
@@ -66,6 +67,13 @@ def read_importance(text: str) -> Importance:
         return Importance[text.upper()]
     except KeyError:
         raise UserFacing(f"{text[:40]!r} is no importance.", "Use low, normal or high.") from None
+
+
+def read_with(text: str) -> bool:
+    """`today`: the day's tasks, what waits for the owner, and today's schedules."""
+    if text.lower() != "today":
+        raise UserFacing(f"{text[:40]!r} cannot be given along.", "There is only: with: today")
+    return True
 
 
 def read_budget(text: str) -> Budget:

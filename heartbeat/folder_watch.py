@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import UserFacing
-from heartbeat.scheduler import utc_now
+from heartbeat.clock import utc_now
 from heartbeat.trigger_types import NewEvent
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from heartbeat.trigger_types import Trigger
 
 log = logging.getLogger(__name__)
-REST_S = 5.0
 FILES_MAX = 5000
 
 
@@ -97,14 +96,9 @@ class FolderWatch:
         self._before: dict[str, Seen] = {}
         self._done: set[tuple[str, str]] = set()
 
-    async def step(self) -> None:
-        """One look into each folder, then a rest."""
-        await self.look()
-        await asyncio.sleep(REST_S)
-
     async def look(self) -> None:
         """One look into each folder."""
-        active = [t for t in await self._store.all("file") if t.state == "active"]
+        active = await self._store.active("file")
         for trigger in active:
             try:
                 await self._look_at(trigger)

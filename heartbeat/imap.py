@@ -25,12 +25,21 @@ from core.errors import Retryable, UserFacing
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from email.message import EmailMessage
+    from pathlib import Path
 
 MAIL_BYTES = 65_536
 DIAL_S = 30.0
+REFUSED_S = 60.0
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _TAG = b"IDLE1"
 _TEXT_CAP = 20_000
+
+
+class Refused(Retryable):
+    """The mailbox stays out of reach until somebody mends something; its text is for the owner."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, REFUSED_S)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,29 +112,49 @@ def _text(message: EmailMessage) -> str:
 
 
 class Mailbox:
-    """A connection to one folder. Every method blocks, and raises `Retryable` when it breaks."""
+    """A connection to one folder. Every method blocks, and raises `Retryable` when it breaks.
 
-    def __init__(self, address: MailAddress) -> None:
+    `ca_file` names authorities that count besides those of the system.
+    """
+
+    def __init__(self, address: MailAddress, *, ca_file: Path | None = None) -> None:
         self._address = address
+        self._ca_file = ca_file
         self._imap: imaplib.IMAP4 | None = None
 
     def open(self) -> int:
         """Connects and opens the folder read-only; returns its UIDVALIDITY."""
         try:
             imap = self._imap = self._dial()
-            imap.login(self._address.user, self._address.password)
+            self._log_in(imap)
             status, _ = imap.select(f'"{self._address.folder}"', readonly=True)
             if status != "OK":
-                raise Retryable(f"there is no mail folder {self._address.folder}", 300)
+                raise Refused(f"There is no mail folder {self._address.folder}.")
             return int(imap.response("UIDVALIDITY")[1][0])
+        except ssl.SSLCertVerificationError as error:
+            raise Refused(
+                f"The certificate of {self._address.host} is not trusted"
+                f" ({error.verify_message}). No password was sent."
+            ) from error
         except (imaplib.IMAP4.error, OSError, TypeError, ValueError) as error:
             raise _away(error) from error
+
+    def _log_in(self, imap: imaplib.IMAP4) -> None:
+        try:
+            imap.login(self._address.user, self._address.password)
+        except imaplib.IMAP4.abort:
+            raise  # the connection broke
+        except imaplib.IMAP4.error as error:
+            text = f"{self._address.host} refused the login of {self._address.user}."
+            raise Refused(text) from error
 
     def _dial(self) -> imaplib.IMAP4:
         host, port = self._address.host, self._address.port
         if not self._address.is_tls:
             return imaplib.IMAP4(host, port, timeout=DIAL_S)
         context = ssl.create_default_context()
+        if self._ca_file is not None:
+            context.load_verify_locations(cafile=self._ca_file)
         return imaplib.IMAP4_SSL(host, port, ssl_context=context, timeout=DIAL_S)
 
     def uids_after(self, uid: int) -> list[int]:

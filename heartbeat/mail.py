@@ -12,14 +12,17 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
+from core.errors import UserFacing
 from core.spawn import Spawner, end, forever
-from heartbeat.imap import Mailbox, address_of, may_pass
-from heartbeat.scheduler import utc_now
+from heartbeat.clock import utc_now
+from heartbeat.imap import Mailbox, Refused, address_of, may_pass
+from heartbeat.mover import reason_of
 from heartbeat.trigger_types import NewEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+    from pathlib import Path
 
     from heartbeat.imap import Mail
     from heartbeat.ports import Secret
@@ -29,21 +32,23 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 IDLE_S = 29 * 60.0  # RFC 2177: servers may drop a client after 30 minutes
-REST_S = 5.0
 
 
 class MailWatch:
-    """Watches one mailbox; `step` is one round of reading and waiting."""
+    """Watches one mailbox; `step` is one round. `trouble` is what the owner has to mend."""
 
     def __init__(
         self, store: TriggerStore, trigger: Trigger, *, secret: Secret,
         clock: Callable[[], datetime] = utc_now, idle_s: float = IDLE_S,
+        ca_file: Path | None = None,
     ) -> None:  # fmt: skip
         self._store = store
         self._trigger = trigger
         self._secret = secret
         self._clock = clock
         self._idle_s = idle_s
+        self._ca_file = ca_file
+        self.trouble = ""
         self._box: Mailbox | None = None
         self._validity = 0
         self._position: int | None = None
@@ -55,6 +60,10 @@ class MailWatch:
             box = await self._open()
             await self._read(box)
             await self._in_thread(box.idle, self._idle_s)
+        except Refused as error:
+            self.trouble = str(error)
+            self._drop()
+            raise
         except BaseException:
             self._drop()
             raise
@@ -72,9 +81,14 @@ class MailWatch:
     async def _open(self) -> Mailbox:
         if self._box is not None and self._box.is_open:
             return self._box
-        password = (await self._secret(self._trigger.secret_name)).decode()
-        box = self._box = Mailbox(address_of(self._trigger.spec, password))
+        try:
+            password = (await self._secret(self._trigger.secret_name)).decode()
+            address = address_of(self._trigger.spec, password)
+        except UserFacing as error:
+            raise Refused(reason_of(error)) from error
+        box = self._box = Mailbox(address, ca_file=self._ca_file)
         self._validity = await self._in_thread(box.open)
+        self.trouble = ""
         await self._find_position(box)
         return box
 
@@ -116,20 +130,20 @@ class MailWatch:
 class MailWatches:
     """One watch for each active mail trigger, coming and going with them. Close it at the end."""
 
-    def __init__(self, store: TriggerStore, *, secret: Secret) -> None:
+    def __init__(self, store: TriggerStore, *, secret: Secret, ca_file: Path | None = None) -> None:
         self._store = store
         self._secret = secret
+        self._ca_file = ca_file
         self._spawner = Spawner()
         self._lanes: dict[str, tuple[Trigger, MailWatch, asyncio.Task[None]]] = {}
 
-    async def step(self) -> None:
-        """Brings the watches in line with the triggers, then rests."""
-        await self.look()
-        await asyncio.sleep(REST_S)
+    def troubles(self) -> dict[str, str]:
+        """What keeps mailboxes from being read until the owner mends it, by trigger."""
+        return {name: watch.trouble for name, (_, watch, _) in self._lanes.items() if watch.trouble}
 
     async def look(self) -> None:
         """Starts and ends watches."""
-        wanted = {t.name: t for t in await self._store.all("mail") if t.state == "active"}
+        wanted = {t.name: t for t in await self._store.active("mail")}
         for name, (trigger, _, _) in list(self._lanes.items()):
             found = wanted.get(name)
             if found is None or (found.spec, found.secret_name) != (
@@ -138,7 +152,9 @@ class MailWatches:
             ):
                 await self._end(name)
         for name in wanted.keys() - self._lanes.keys():
-            watch = MailWatch(self._store, wanted[name], secret=self._secret)
+            watch = MailWatch(
+                self._store, wanted[name], secret=self._secret, ca_file=self._ca_file
+            )  # fmt: skip
             lane = self._spawner.spawn(forever(watch.step, name=f"mail {name}"), name=name)
             self._lanes[name] = (wanted[name], watch, lane)
 

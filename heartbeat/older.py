@@ -1,14 +1,17 @@
 """HEARTBEAT.md files as people have them already: checklists and `tasks:` lists. Pure.
 
-- Each bullet (`- [ ] check mail`, `- look at the calendar`) is a check, every 30 minutes. A bullet
-  that is ticked (`- [x]`) is off.
+- Each bullet (`- [ ] check mail`, `- look at the calendar`) is a check, as often as its heading
+  says (`## Daily`), else every 30 minutes. A bullet that is ticked (`- [x]`) is off; one that only
+  says how to answer (`reply HEARTBEAT_OK`) is none, as answers are typed here.
 - `tasks:` is a YAML list of `name`, `interval` (or `schedule`, `every`, `cron`) and `prompt`. Each
-  item is read by itself, so that a broken one does not hide the others.
+  item is read by itself, so that a broken one does not hide the others. Bullets beside such a list
+  are words for each of its items, not checks.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.errors import UserFacing
@@ -20,12 +23,14 @@ from heartbeat.sections import NAME_CAP, Line, Section
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from heartbeat.cadence import Cadence
     from heartbeat.fields import Fields
 
 _BULLET = re.compile(r"\s{0,3}(?:[-*+]|\d{1,3}[.)])\s+(?:\[(?P<tick>[ xX])\]\s+)?(?P<text>\S.*)")
 _TASKS = re.compile(r"tasks:\s*$")
 _PROMPTS = ("prompt", "instructions", "description", "task", "message", "text")
 _CADENCES = ("interval", "every", "schedule", "cron", "cadence")
+SENTINEL = "HEARTBEAT_OK"
 HINT = "An item has a name, an interval such as 30m, and a prompt."
 
 
@@ -41,12 +46,30 @@ def bullets(section: Section) -> tuple[Line, ...]:
 
 def import_bullets(section: Section, base: Fields) -> Iterator[Check]:
     """A check for each bullet; lines indented below it belong to it."""
+    fields: Fields = {"cadence": _cadence_of(section, base["zone"]), **base}
+    for line, text in _open(section):
+        whole = "\n".join([text, *_below(section, line.number)])
+        yield Check(name=_name(text), line=line.number, instructions=whole, **fields)
+
+
+def words_beside(section: Section) -> list[str]:
+    """What the bullets of a section say, for the items of a list elsewhere in the file."""
+    return ["\n".join([text, *_below(section, n.number)]) for n, text in _open(section)]
+
+
+def _open(section: Section) -> Iterator[tuple[Line, str]]:
+    """Bullets that are neither ticked nor about the form of an answer."""
     for line in bullets(section):
         found = _BULLET.match(line.text)
-        if found is None or (found["tick"] or " ") != " ":
-            continue
-        text = "\n".join([found["text"].strip(), *_below(section, line.number)])
-        yield _check(_name(found["text"]), line.number, text, base)
+        if found and (found["tick"] or " ") == " " and SENTINEL not in found["text"]:
+            yield line, found["text"].strip()
+
+
+def _cadence_of(section: Section, zone: str) -> Cadence:
+    try:
+        return read_cadence(re.sub(r"\(.*?\)", "", section.name).strip(), zone)
+    except UserFacing:
+        return Every(every=DEFAULT_EVERY, zone=zone)
 
 
 def _below(section: Section, number: int) -> Iterator[str]:
@@ -63,16 +86,15 @@ def _name(text: str) -> str:
     return words if len(words) <= NAME_CAP else words[: NAME_CAP - 1].rstrip() + "…"
 
 
-def _check(name: str, line: int, text: str, base: Fields) -> Check:
-    fields: Fields = {"cadence": Every(every=DEFAULT_EVERY, zone=base["zone"]), **base}
-    return Check(name=name, line=line, instructions=text, **fields)
-
-
-def import_tasks(section: Section, base: Fields, problems: list[Problem]) -> Iterator[Check]:
-    """A check for each item of the list."""
+def import_tasks(
+    section: Section, base: Fields, problems: list[Problem], *, beside: str = ""
+) -> Iterator[Check]:
+    """A check for each item of the list; `beside` is said to each of them."""
     for number, text in _items(section):
         try:
-            yield _read_item(number, text, base)
+            check = _read_item(number, text, base)
+            said = f"{check.instructions}\n\n{beside}".strip()
+            yield replace(check, instructions=said)
         except UserFacing as error:
             problems.append(Problem(line=number, key="tasks", text=error.text, hint=error.hint))
 

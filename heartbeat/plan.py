@@ -31,9 +31,10 @@ from heartbeat.fields import (
     read_importance,
     read_permissions,
     read_quiet,
+    read_with,
     read_zone,
 )
-from heartbeat.older import bullets, import_bullets, import_tasks, is_tasks
+from heartbeat.older import bullets, import_bullets, import_tasks, is_tasks, words_beside
 from heartbeat.phrases import read_cadence
 from heartbeat.sections import Line, Section, sections
 
@@ -44,9 +45,11 @@ MOST_BYTES = 262_144
 MOST_CHECKS = 100
 _KEY = re.compile(r"(?:[-*]\s+)?(?P<key>[A-Za-z][A-Za-z_]{0,20}):(?:\s+(?P<value>.*))?$")
 _DEFAULTS = frozenset({"quiet", "zone", "importance", "budget"})
+_FIELDS = {"when": "condition", "every": "cadence", "with": "with_today"}
 _READERS: dict[str, Callable[[str], object]] = {
     "quiet": read_quiet, "zone": read_zone, "importance": read_importance,
     "budget": read_budget, "condition": read_condition, "permissions": read_permissions,
+    "with_today": read_with,
 }  # fmt: skip
 
 
@@ -65,20 +68,33 @@ def compile_plan(text: str, *, zone: str = "UTC") -> Plan:
     problems: list[Problem] = []
     checks: list[Check] = []
     base: Fields = {"zone": zone}
-    for section in sections(text):
+    found = sections(text)
+    beside = _beside(found)
+    for section in found:
         if section.is_top:
             keys, body = _split(section)
             base.update(_read(keys, base, section, problems=problems, allowed=_DEFAULTS))
-            checks.extend(_older(replace(section, lines=tuple(body)), base, problems))
+            section = replace(section, lines=tuple(body))
+            checks.extend(_older(section, base, problems, beside=beside))
         else:
-            checks.extend(_checks_of(section, base, problems))
+            checks.extend(_checks_of(section, base, problems, beside=beside))
     return Plan(checks=tuple(_distinct(checks, problems)), problems=tuple(_sorted(problems)))
 
 
-def _checks_of(section: Section, base: Fields, problems: list[Problem]) -> Iterator[Check]:
+def _beside(found: tuple[Section, ...]) -> str | None:
+    """What stands in bullets beside a `tasks:` list; None when the file has no such list."""
+    if not any(is_tasks(section) for section in found):
+        return None
+    plain = (s for s in found if not is_tasks(s) and not _split(s)[0])
+    return "\n".join(words for section in plain for words in words_beside(section))
+
+
+def _checks_of(
+    section: Section, base: Fields, problems: list[Problem], *, beside: str | None
+) -> Iterator[Check]:
     keys, body = _split(section)
     if not keys:
-        yield from _older(section, base, problems)
+        yield from _older(section, base, problems, beside=beside)
         return
     before = len(problems)
     found = _read(keys, base, section, problems=problems, allowed=frozenset(KEYS))
@@ -159,7 +175,7 @@ def _read(
     found: dict[str, object] = {}
     # The zone comes first: the cadence counts on its clock.
     for key in sorted(keys, key=lambda k: k.key != "zone"):
-        name = {"when": "condition", "every": "cadence"}.get(key.key, key.key)
+        name = _FIELDS.get(key.key, key.key)
         try:
             _refuse(key.key, allowed, is_there=name in found)
             zone = str(found.get("zone", base["zone"]))
@@ -193,11 +209,13 @@ def _refuse(key: str, allowed: frozenset[str], *, is_there: bool) -> None:
     raise UserFacing("There is no such key.", hint)
 
 
-def _older(section: Section, base: Fields, problems: list[Problem]) -> Iterator[Check]:
+def _older(
+    section: Section, base: Fields, problems: list[Problem], *, beside: str | None
+) -> Iterator[Check]:
     """Checks of a section as people wrote them before there were keys."""
     if is_tasks(section):
-        yield from import_tasks(section, base, problems)
-    elif bullets(section):
+        yield from import_tasks(section, base, problems, beside=beside or "")
+    elif beside is None and bullets(section):
         yield from import_bullets(section, base)
 
 

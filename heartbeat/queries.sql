@@ -7,7 +7,8 @@ returning id
 select id, title, instructions, cadence, skill, state, catch_up, failures, created_at, last_time from schedules
 
 -- name: due_schedules
-select id from schedules where state = 'active' and next_time <= $1 order by next_time, id
+select id from schedules where state = 'active' and next_time <= $1 and not (select is_paused from autonomy)
+order by next_time, id
 
 -- name: insert_run
 insert into schedule_runs (schedule_id, at, claimed_at, missed) values ($1, $2, $3, $4)
@@ -29,7 +30,7 @@ where id = $1 returning id
 delete from schedules where id = $1 returning id
 
 -- name: schedule_history
-select at, task_no, outcome from schedule_runs where schedule_id = $1 order by at desc limit $2
+select at, task_no, outcome, reason from schedule_runs where schedule_id = $1 order by at desc limit $2
 
 -- name: ended_runs
 select r.schedule_id, r.at, t.state, coalesce(t.reason, '') as reason
@@ -39,7 +40,7 @@ order by t.ended_at, r.schedule_id, r.at
 limit 50
 
 -- name: set_outcome
-update schedule_runs set outcome = $3 where schedule_id = $1 and at = $2 and outcome is null returning at
+update schedule_runs set outcome = $3, reason = $4 where schedule_id = $1 and at = $2 and outcome is null returning at
 
 -- name: set_verdict
 update schedules set state = $2, failures = $3 where id = $1
@@ -59,7 +60,8 @@ on conflict (name) do update set digest = excluded.digest, last_run = excluded.l
     cost_today = excluded.cost_today, day = excluded.day, is_paused = excluded.is_paused
 
 -- name: spent
-select count(*)::int as calls, coalesce(sum(cost_usd), 0) as usd from beat_runs where day = $1
+select count(*)::int as calls, coalesce(sum(cost_usd), 0) as usd, (select is_paused from autonomy) as is_paused
+from beat_runs where day = $1
 
 -- name: begin_beat
 insert into beat_runs (at, day, checks) values ($1, $2, $3) returning id
@@ -81,7 +83,7 @@ update notices set feedback = $2 where id = $1 returning check_name
 
 -- name: ended_tasks
 select t.no, t.state, t.title, coalesce(left(t.result, 1500), '') as result from tasks t
-where t.state in ('done', 'failed', 'cancelled', 'unknown') and ($1::int is null or t.no = $1)
+where t.state in ('done', 'failed', 'cancelled', 'unknown') and ($1::int is null or t.no = $1) and not t.is_quiet
     and not exists (select 1 from autonomous_tasks a where a.task_no = t.no and a.source in ('check', 'trigger'))
 order by t.ended_at desc, t.no desc limit 1
 
@@ -108,25 +110,24 @@ delete from triggers where name = $1 returning name
 
 -- name: add_event
 insert into trigger_events (trigger, event_key, digest, at, payload)
-select $1, $2, $3, $4, $5 from triggers where name = $1 and state = 'active'
+select $1, $2, $3, $4, $5 from triggers where name = $1 and state = 'active' and not (select is_paused from autonomy)
 on conflict do nothing
 returning id
-
--- name: has_event
-select exists (select 1 from trigger_events where trigger = $1 and event_key = $2)
 
 -- name: add_ended_tasks
 insert into trigger_events (trigger, event_key, digest, at, payload)
 select g.name, 'task:' || t.no, 'task:' || t.no, $1, concat('Task #', t.no, ' (', t.title, ') ended: ', t.state, E'\n', left(t.result, 8000))
-from triggers g join tasks t on t.ended_at > g.created_at
+from autonomy a join triggers g on not a.is_paused join tasks t on t.ended_at > greatest(g.created_at, a.changed_at)
     and (g.spec ->> 'no' is null or g.spec ->> 'no' = t.no::text)
 where g.kind = 'task' and g.state = 'active' and t.state in ('done', 'failed', 'cancelled', 'unknown')
-    and not exists (select 1 from autonomous_tasks a where a.task_no = t.no and a.source in ('check', 'trigger'))
+    and not t.is_quiet
+    and not exists (select 1 from autonomous_tasks o where o.task_no = t.no and o.source in ('check', 'trigger'))
     and not exists (select 1 from trigger_events e where e.trigger = g.name and e.event_key = 'task:' || t.no)
 on conflict do nothing
 
 -- name: open_events
-select id, trigger, event_key, at, payload from trigger_events where handled_at is null order by id limit 20
+select id, trigger, event_key, at, payload from trigger_events where handled_at is null and not (select is_paused from autonomy)
+order by id limit 20
 
 -- name: lock_event
 select id from trigger_events where id = $1 and handled_at is null for update skip locked
@@ -134,5 +135,22 @@ select id from trigger_events where id = $1 and handled_at is null for update sk
 -- name: started_since
 select count(*)::int from trigger_events where trigger = $1 and task_no is not null and handled_at > $2
 
+-- name: refused_since
+select count(*)::int from trigger_events where trigger = $1 and outcome = 'refused' and handled_at > $2
+
+-- name: activity
+select distinct on (trigger) trigger, at, outcome, task_no,
+    (select count(*)::int from trigger_events o where o.trigger = e.trigger and o.at >= $1) as today
+from trigger_events e order by trigger, id desc
+
 -- name: end_event
 update trigger_events set handled_at = $2, outcome = $3, task_no = $4 where id = $1
+
+-- name: day_tasks
+select no, state, left(title, 200) as title, left(coalesce(question, reason, ''), 300) as note
+from tasks where not is_quiet and (state in ('queued', 'running', 'waiting') or ended_at > $1)
+order by state <> 'waiting', state not in ('failed', 'unknown'), no desc limit 20
+
+-- name: day_approvals
+select a.id, a.task_no, left(t.title, 200) as title from approvals a join tasks t on t.no = a.task_no
+where a.state = 'pending' and a.expires_at > $1 order by a.id limit 10

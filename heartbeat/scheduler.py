@@ -1,64 +1,49 @@
-"""Carries out what schedules decide: a thin shell around `schedules` and its store.
-
-One schedule that fails never holds up the others; it is tried again at the next step.
-"""
+"""Carries out what schedules decide: a thin shell around `schedules` and its store."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
-from core.errors import AgentAIError, Retryable
+from heartbeat.clock import utc_now
+from heartbeat.mover import Mover
 from heartbeat.ports import Notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
-    from core.db import Database
+    from core.db import Database, Session
     from heartbeat.ports import Queue, Say
+    from heartbeat.schedules import Verdict
     from heartbeat.store import ScheduleStore
 
-log = logging.getLogger(__name__)
-REST_S = 5.0
 
-
-def utc_now() -> datetime:
-    """The clock of the real world."""
-    return datetime.now(UTC)
-
-
-class Scheduler:
+class Scheduler(Mover):
     """Starts what is due, and judges what ended."""
 
     def __init__(
         self, database: Database, store: ScheduleStore, *, queue: Queue, say: Say,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:  # fmt: skip
-        self._db = database
+        super().__init__(database, queue=queue, say=say, clock=clock)
         self._store = store
-        self._queue = queue
-        self._say = say
-        self._clock = clock
-
-    async def step(self) -> None:
-        """One look at the clock, then a rest. Cancelling rolls back what is not committed."""
-        await self.look()
-        await asyncio.sleep(REST_S)
 
     async def look(self) -> None:
-        """Starts all that is due now, then judges all that ended."""
+        """Starts all that is due now, then judges all that ended. Cancelling rolls back."""
         now = self._clock()
         for schedule_id in await self._store.due_ids(now):
-            try:
-                async with self._db.transaction() as session:
-                    await self._store.claim_due(session, schedule_id, now=now, queue=self._queue)
-            except Retryable:
-                raise
-            except AgentAIError:
-                log.exception("a schedule could not start", extra={"schedule": schedule_id})
+            await self._attempt(
+                partial(self._store.claim_due, schedule_id=schedule_id, now=now, queue=self._queue),
+                partial(self._fail, schedule_id, now),
+            )
         await self._judge()
+
+    async def _fail(
+        self, schedule_id: int, now: datetime, session: Session, reason: str
+    ) -> None:  # fmt: skip
+        verdict = await self._store.fail_due(session, schedule_id, now=now, reason=reason)
+        await self._tell(session, schedule_id, verdict)
 
     async def _judge(self) -> None:
         for schedule_id, at, outcome, reason in await self._store.ended_runs():
@@ -66,5 +51,8 @@ class Scheduler:
                 verdict = await self._store.settle(
                     session, schedule_id, at, outcome=outcome, reason=reason
                 )
-                if verdict is not None and verdict.tell:
-                    await self._say(session, Notice(text=verdict.tell, name=str(schedule_id)))
+                await self._tell(session, schedule_id, verdict)
+
+    async def _tell(self, session: Session, schedule_id: int, verdict: Verdict | None) -> None:
+        if verdict is not None and verdict.tell:
+            await self._say(session, Notice(text=verdict.tell, name=str(schedule_id)))

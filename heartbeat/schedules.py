@@ -89,11 +89,12 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """One line of a schedule's history."""
+    """One line of a schedule's history; without a task it could not even be queued."""
 
     at: datetime
     task_no: int | None
     outcome: str | None
+    reason: str = ""
 
 
 def decide_firing(schedule: Schedule, now: datetime) -> Firing | None:

@@ -5,9 +5,11 @@ Methods that take a `Session` belong into the caller's transaction; cancelling r
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.db import storable
+from core.pause import hold_pause
 from core.sql import load_queries
 from heartbeat.cadence import as_json, from_json
 from heartbeat.ports import TaskOrder
@@ -88,16 +90,46 @@ class ScheduleStore:
     ) -> TaskNo | None:
         """Decides one schedule: claims its time, queues its task, moves on; all or nothing.
 
-        None when nothing ran: another process was faster, or the catch-up policy left it out.
+        None when nothing ran: another process was faster, the catch-up policy left it out, or
+        everything is paused. What passed while it was paused does not run.
         """
-        schedule = await self._locked(session, schedule_id)
-        firing = decide_firing(schedule, now) if schedule else None
+        schedule = await self._ready(session, schedule_id)
         if schedule is None:
             return None
-        no = await self._fire(session, schedule, firing, now=now, queue=queue) if firing else None
-        upcoming = next_time(schedule.cadence, now)
-        await session.execute(SQL["move_schedule"], schedule_id, now, upcoming)
+        firing = decide_firing(schedule, now)
+        no = None
+        if firing and firing.at and await self._claim(session, schedule, firing, now=now):
+            no = await queue(session, order_of(schedule))
+            await self._link(session, schedule, firing.at, no=no)
+        await self._move(session, schedule, now)
         return no
+
+    async def fail_due(
+        self, session: Session, schedule_id: int, *, now: datetime, reason: str
+    ) -> Verdict | None:
+        """Settles a time whose task could not be queued as a failed run, and moves on."""
+        schedule = await self._ready(session, schedule_id)
+        firing = decide_firing(schedule, now) if schedule else None
+        if schedule is None or firing is None or firing.at is None:
+            return None
+        verdict = None
+        if await self._claim(session, schedule, firing, now=now):
+            verdict = await self._settle(session, schedule, firing.at, "failed", reason)
+        await self._move(session, schedule, now)
+        return verdict
+
+    async def _ready(self, session: Session, schedule_id: int) -> Schedule | None:
+        """A schedule under its lock, unless everything is paused; a stop waits from here on."""
+        pause = await hold_pause(session)
+        schedule = None if pause.is_paused else await self._locked(session, schedule_id)
+        if schedule is None:
+            return None
+        return replace(schedule, last_time=max(schedule.last_time, pause.changed_at))
+
+    @staticmethod
+    async def _move(session: Session, schedule: Schedule, now: datetime) -> None:
+        upcoming = next_time(schedule.cadence, now)
+        await session.execute(SQL["move_schedule"], schedule.id, now, upcoming)
 
     async def run_now(
         self, session: Session, schedule_id: int, *, now: datetime, queue: Queue
@@ -106,21 +138,25 @@ class ScheduleStore:
         schedule = await self._locked(session, schedule_id)
         if schedule is None:
             return None
-        return await self._fire(session, schedule, Firing(at=now), now=now, queue=queue)
+        no = await queue(session, order_of(schedule))  # first: when it cannot, nothing is written
+        await self._claim(session, schedule, Firing(at=now), now=now)
+        await self._link(session, schedule, now, no=no)
+        return no
 
     @staticmethod
-    async def _fire(
-        session: Session, schedule: Schedule, firing: Firing, *, now: datetime, queue: Queue
-    ) -> TaskNo | None:
-        if firing.at is None:
-            return None
-        at, missed = firing.at, firing.missed
-        if await session.fetchval(SQL["insert_run"], schedule.id, at, now, missed) is None:
-            return None
-        no = await queue(session, order_of(schedule))
+    async def _claim(
+        session: Session, schedule: Schedule, firing: Firing, *, now: datetime
+    ) -> bool:  # fmt: skip
+        """Takes a time; False when it was taken before."""
+        row = await session.fetchval(
+            SQL["insert_run"], schedule.id, firing.at, now, firing.missed
+        )  # fmt: skip
+        return row is not None
+
+    @staticmethod
+    async def _link(session: Session, schedule: Schedule, at: datetime, *, no: TaskNo) -> None:
         await session.execute(SQL["set_run_task"], schedule.id, at, no)
         await session.execute(SQL["mark_autonomous"], no, "schedule", str(schedule.id))
-        return no
 
     async def _locked(self, session: Session, schedule_id: int) -> Schedule | None:
         row = await session.fetchrow(f"{SQL['schedule']} where id = $1 for update", schedule_id)
@@ -136,12 +172,17 @@ class ScheduleStore:
     ) -> Verdict | None:
         """Writes down how a run ended and what follows; None when that was done before."""
         schedule = await self._locked(session, schedule_id)
-        if schedule is None or not await session.fetchval(
-            SQL["set_outcome"], schedule_id, at, outcome
-        ):
+        return await self._settle(session, schedule, at, outcome, reason) if schedule else None
+
+    @staticmethod
+    async def _settle(  # noqa: PLR0913, RUF100 - one row's key and its two values
+        session: Session, schedule: Schedule, at: datetime, outcome: str, reason: str
+    ) -> Verdict | None:
+        kept = storable(reason)[:500]
+        if not await session.fetchval(SQL["set_outcome"], schedule.id, at, outcome, kept):
             return None
         verdict = after_run(schedule, outcome, reason)
-        await session.execute(SQL["set_verdict"], schedule_id, verdict.state, verdict.failures)
+        await session.execute(SQL["set_verdict"], schedule.id, verdict.state, verdict.failures)
         return verdict
 
 

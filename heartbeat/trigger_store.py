@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 from core.db import storable
 from core.sql import load_queries
-from heartbeat.trigger_types import PAYLOAD_CAP, STARTS_WITHIN, Event, Trigger, digest_of
+from heartbeat.trigger_types import (
+    PAYLOAD_CAP,
+    STARTS_WITHIN,
+    Activity,
+    Event,
+    Trigger,
+    digest_of,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,6 +53,17 @@ class TriggerStore:
         rows = await self._db.fetch(f"{SQL['trigger']} {where}", kind)
         return tuple(Trigger(**row) for row in rows)
 
+    async def active(self, kind: Kind) -> tuple[Trigger, ...]:
+        """Those of one kind that take events now: none while everything is paused."""
+        where = "where kind = $1 and state = 'active' and not (select is_paused from autonomy)"
+        rows = await self._db.fetch(f"{SQL['trigger']} {where} order by name", kind)
+        return tuple(Trigger(**row) for row in rows)
+
+    async def activity(self, since: datetime) -> dict[str, Activity]:
+        """The newest event of each trigger, and how many came since `since`."""
+        rows = await self._db.fetch(SQL["activity"], since)
+        return {row["trigger"]: Activity(**row) for row in rows}
+
     async def set_state(self, session: Session, name: str, state: TriggerState) -> bool:
         """Pauses or resumes; a paused trigger takes no events. False: no such one."""
         return await session.fetchval(SQL["set_trigger_state"], name, state) is not None
@@ -59,17 +77,13 @@ class TriggerStore:
         await self._db.execute(SQL["set_position"], name, storable(position))
 
     async def take(self, event: NewEvent, *, now: datetime) -> bool:
-        """Keeps an event, committed. False: it came before, or the trigger is paused or gone."""
+        """Keeps an event, committed. False: it came before, or nobody listens to it now."""
         payload = storable(event.payload)[:PAYLOAD_CAP]
         made = await self._db.fetchval(
             SQL["add_event"], event.trigger, storable(event.key)[:500], digest_of(event), now,
             payload,
         )  # fmt: skip
         return made is not None
-
-    async def has(self, trigger: str, key: str) -> bool:
-        """Whether a delivery of this name is kept."""
-        return bool(await self._db.fetchval(SQL["has_event"], trigger, storable(key)[:500]))
 
     async def take_ended_tasks(self, now: datetime) -> None:
         """An event for each task that ended, for triggers of kind `task`.
@@ -89,6 +103,11 @@ class TriggerStore:
     async def started_today(self, session: Session, name: str, *, now: datetime) -> int:
         """Tasks that the trigger started within a day."""
         found: int = await session.fetchval(SQL["started_since"], name, now - STARTS_WITHIN)
+        return found
+
+    async def refused_today(self, session: Session, name: str, *, now: datetime) -> int:
+        """Events of the trigger that could not start a task within a day."""
+        found: int = await session.fetchval(SQL["refused_since"], name, now - STARTS_WITHIN)
         return found
 
     async def end(

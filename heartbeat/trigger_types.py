@@ -73,6 +73,17 @@ class Event:
     payload: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Activity:
+    """A trigger's newest event, what became of it, and how many came today."""
+
+    trigger: str
+    at: datetime
+    outcome: str | None
+    task_no: int | None
+    today: int
+
+
 Handling = Literal["start", "keep", "over_cap", "refused"]
 
 

@@ -6,14 +6,14 @@ transaction that marks it as handled. A kill in between leaves it waiting; none 
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING
 
-from core.errors import AgentAIError, Retryable
+from core.pause import hold_pause
+from heartbeat.clock import utc_now
+from heartbeat.mover import Mover
 from heartbeat.ports import Notice
-from heartbeat.scheduler import utc_now
 from heartbeat.trigger_types import STARTS_MAX, handling, order_for
 
 if TYPE_CHECKING:
@@ -26,45 +26,28 @@ if TYPE_CHECKING:
     from heartbeat.trigger_store import TriggerStore
     from heartbeat.trigger_types import Event, Trigger
 
-log = logging.getLogger(__name__)
-REST_S = 2.0
 
-
-class Triggers:
+class Triggers(Mover):
     """Handles events."""
 
     def __init__(
         self, database: Database, store: TriggerStore, *, queue: Queue, say: Say,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:  # fmt: skip
-        self._db = database
+        super().__init__(database, queue=queue, say=say, clock=clock)
         self._store = store
-        self._queue = queue
-        self._say = say
-        self._clock = clock
-
-    async def step(self) -> None:
-        """Handles what waits, then rests. Cancelling leaves whole transactions only."""
-        await self.look()
-        await asyncio.sleep(REST_S)
 
     async def look(self) -> None:
-        """Handles every event that waits."""
+        """Handles every event that waits. Cancelling leaves whole transactions only."""
         now = self._clock()
         await self._store.take_ended_tasks(now)
         for event in await self._store.open_events():
-            try:
-                async with self._db.transaction() as session:
-                    await self._handle(session, event, now)
-            except Retryable:
-                raise
-            except AgentAIError:
-                log.exception("an event could not start a task", extra={"trigger": event.trigger})
-                async with self._db.transaction() as session:
-                    await self._store.end(session, event.id, "refused", now=now)
+            await self._attempt(
+                partial(self._handle, event, now), partial(self._refuse, event, now)
+            )
 
-    async def _handle(self, session: Session, event: Event, now: datetime) -> None:
-        if not await self._store.lock(session, event.id):
+    async def _handle(self, event: Event, now: datetime, session: Session) -> None:
+        if (await hold_pause(session)).is_paused or not await self._store.lock(session, event.id):
             return
         trigger = await self._store.get(event.trigger, session=session)
         if trigger is None:
@@ -76,6 +59,16 @@ class Triggers:
             text = f"Trigger {trigger.name} has started {STARTS_MAX} tasks within a day; no more."
             await self._say(session, Notice(text=text, name=trigger.name))
         await self._store.end(session, event.id, outcome, now=now, task_no=no)
+
+    async def _refuse(self, event: Event, now: datetime, session: Session, reason: str) -> None:
+        """The owner hears of a trigger's first refused event of a day, and of no other."""
+        if not await self._store.lock(session, event.id):
+            return
+        refused = await self._store.refused_today(session, event.trigger, now=now)
+        await self._store.end(session, event.id, "refused", now=now)
+        if not refused:
+            text = f"Trigger {event.trigger} could not start a task. {reason}"
+            await self._say(session, Notice(text=text, name=event.trigger))
 
     async def _start(self, session: Session, trigger: Trigger, event: Event) -> TaskNo:
         order = order_for(trigger, event, nonce=secrets.token_hex(12))

@@ -12,7 +12,7 @@ import logging
 from typing import TYPE_CHECKING, cast
 
 from core.errors import Retryable, UserFacing
-from heartbeat.scheduler import utc_now
+from heartbeat.clock import utc_now
 from heartbeat.signatures import verify
 from heartbeat.trigger_types import NewEvent
 
@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 BODY_MAX = 1_048_576
 READ_S = 10.0
 AT_ONCE = 16
-REST_S = 5.0
 
 
 class Webhooks:
@@ -45,6 +44,7 @@ class Webhooks:
         self._port = port
         self._clock = clock
         self._runner: web.AppRunner | None = None
+        self.trouble = ""
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     @property
@@ -55,15 +55,9 @@ class Webhooks:
         host, port = self._runner.addresses[0][:2]
         return f"http://{host}:{port}/hooks/"
 
-    async def step(self) -> None:
-        """Opens or closes the listener as triggers come and go, then rests."""
-        await self.look()
-        await asyncio.sleep(REST_S)
-
     async def look(self) -> None:
         """Opens the listener when an active webhook trigger exists, else closes it."""
-        found = await self._store.all("webhook")
-        is_wanted = any(trigger.state == "active" for trigger in found)
+        is_wanted = bool(await self._store.active("webhook"))
         if is_wanted and self._runner is None:
             await self._open()
         elif not is_wanted:
@@ -86,8 +80,9 @@ class Webhooks:
             await web.TCPSite(runner, "127.0.0.1", self._port).start()
         except OSError as error:
             await runner.cleanup()
-            raise Retryable(f"webhooks cannot listen: {error.strerror}", 30) from error
-        self._runner = runner
+            self.trouble = f"Webhooks cannot listen on port {self._port}: {error.strerror}."
+            raise Retryable(self.trouble, 30) from error
+        self._runner, self.trouble = runner, ""
 
     async def _receive(self, request: web.Request) -> web.Response:
         from aiohttp import web  # noqa: PLC0415, RUF100
@@ -117,9 +112,9 @@ class Webhooks:
         return 202
 
     async def _genuine(self, name: str, request: web.Request, body: bytes) -> Delivery | None:
-        trigger = await self._store.get(name)
-        is_open = trigger is not None and trigger.kind == "webhook" and trigger.state == "active"
-        if trigger is None or not is_open:
+        found = await self._store.active("webhook")
+        trigger = next((t for t in found if t.name == name), None)
+        if trigger is None:
             return None
         try:
             secret = await self._secret(trigger.secret_name)

@@ -1,7 +1,7 @@
 """A local IMAP server, as far as a client that reads and waits can tell (RFC 3501, 2177).
 
-It keeps one mailbox with one folder, speaks without TLS on loopback, pushes `EXISTS` to clients in
-IDLE, names at least the last mail for `UID n:*`, and can drop its connections or renumber.
+It keeps one mailbox with one folder, speaks on loopback (with `tls` over TLS), pushes `EXISTS` to
+clients in IDLE, names at least the last mail for `UID n:*`, and can drop its connections.
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ import asyncio
 import re
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ssl
 
 
 @dataclass
@@ -23,12 +27,13 @@ class ImapServer:
     next_uid: int = 1
     said: list[str] = field(default_factory=list)
     port: int = 0
+    tls: ssl.SSLContext | None = None
 
     async def __aenter__(self) -> ImapServer:
         self._writers: set[asyncio.StreamWriter] = set()
         self._idle: set[asyncio.StreamWriter] = set()
         self.idling = asyncio.Event()
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -39,7 +44,8 @@ class ImapServer:
 
     @property
     def spec(self) -> dict[str, object]:
-        return {"host": "127.0.0.1", "port": self.port, "user": self.user, "tls": False}
+        is_tls = self.tls is not None
+        return {"host": "127.0.0.1", "port": self.port, "user": self.user, "tls": is_tls}
 
     def deliver(self, sender: str, subject: str, text: str = "Hello") -> int:
         message = EmailMessage()
@@ -70,7 +76,7 @@ class ImapServer:
                 await writer.drain()
                 if command.upper() == "LOGOUT":
                     break
-        except (ConnectionError, UnicodeDecodeError):
+        except (OSError, UnicodeDecodeError):
             return
         finally:
             self._writers.discard(writer)

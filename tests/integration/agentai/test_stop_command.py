@@ -15,6 +15,7 @@ import pytest
 from core.db import Database
 from core.instance import FILE, instance_id, keep_instance_id
 from core.migrate import migrate
+from core.pause import pause_now
 from core.tasks import NewTask, TaskStore
 from executors.docker_launcher import kill_all
 from tests.support.world import ROOT
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from docker.models.containers import Container
 
+PAUSED = "schedules, checks and triggers are paused; /resume in the chat starts them again\n"
 NOWHERE = "postgresql://agentai@127.0.0.1:1/agentai"
 NO_ENGINE = "unix:///nonexistent/docker.sock"
 
@@ -89,9 +91,10 @@ async def instance(
 async def test_tasks_are_stopped_and_containers_killed(instance: Instance) -> None:
     done = await instance.stop()
     assert (done.returncode, done.stdout, done.stderr) == (
-        0, "stopped 1 tasks, killed 1 containers\n", "",
+        0, f"stopped 1 tasks, killed 1 containers\n{PAUSED}", "",
     )  # fmt: skip
     assert await instance.is_stopped()
+    assert (await pause_now(instance.database)).is_paused
     assert not instance.runs()
 
 
@@ -114,7 +117,7 @@ async def test_tasks_are_stopped_also_while_the_engine_is_away(instance: Instanc
     done = await instance.stop(DOCKER_HOST=NO_ENGINE)
     assert await instance.is_stopped()
     assert done.returncode == 1
-    assert done.stdout == "stopped 1 tasks, killed 0 containers\n"
+    assert done.stdout == f"stopped 1 tasks, killed 0 containers\n{PAUSED}"
     assert "container engine does not answer" in done.stderr
 
 

@@ -6,11 +6,15 @@ from pathlib import Path
 import pytest
 
 from core.db import Database
+from core.errors import UserFacing
 from heartbeat.cadence import cron
 from heartbeat.deciding import Notify, Start
+from heartbeat.folder_watch import FolderWatch
+from heartbeat.mail import MailWatch
 from heartbeat.schedules import NewSchedule
 from heartbeat.trigger_types import NewEvent, NewTrigger
 from tests.support.autonomy import Autonomy, autonomy
+from tests.support.imap_server import ImapServer
 from tests.support.killing import Clockwork, Killed, KillingDatabase
 
 MOST_MOMENTS = 200
@@ -124,3 +128,146 @@ async def test_two_processes_at_once_fire_each_time_once(database_url: str, tmp_
             await asyncio.gather(world.scheduler.look(), other.scheduler.look())
         assert sorted(await world.queued()) == sorted(f"s{n}" for n in range(5) for _ in range(10))
         await other_db.close()
+
+
+async def test_a_schedule_that_cannot_start_killed_at_each_moment_fails_once_and_is_told_once(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with autonomy(database_url, tmp_path) as world:
+        for moment in range(1, MOST_MOMENTS):
+            title = f"s{moment}."
+            async with world.database.transaction() as session:
+                new = NewSchedule(title=title, instructions="x", cadence=cron("0 9 * * *", "UTC"))
+                made = await world.schedules.add(session, new, now=world.now)
+            world.later(hours=9, minutes=1)
+            dying, work = doomed(world, moment)
+
+            def refuse(name: str, work: Clockwork = work) -> None:
+                work.tick()
+                if name == "queue":
+                    raise UserFacing("The skill is off.")
+
+            dying.before = refuse
+            try:
+                await dying.scheduler.look()
+            except Killed:
+                assert work.count == moment
+            alive, _ = doomed(world, 0)
+            alive.before = refuse
+            await alive.scheduler.look()
+            await alive.scheduler.look()
+            assert sum(title in text for text in await world.said()) == 1
+            assert len(await world.schedules.history(made)) == 1
+            async with world.database.transaction() as session:
+                await world.schedules.delete(session, made)
+            world.now = world.now.replace(hour=0, minute=0) + timedelta(days=1)
+            if work.count < moment:
+                assert moment > 20
+                return
+    pytest.fail("it never came to an end")
+
+
+async def test_the_end_of_a_run_killed_at_each_moment_is_judged_and_told_once(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with autonomy(database_url, tmp_path) as world:
+        for moment in range(1, MOST_MOMENTS):
+            title = f"s{moment}."
+            async with world.database.transaction() as session:
+                new = NewSchedule(title=title, instructions="x", cadence=cron("0 9 * * *", "UTC"))
+                made = await world.schedules.add(session, new, now=world.now)
+                no = await world.schedules.run_now(
+                    session, made, now=world.now, queue=world.queue
+                )  # fmt: skip
+            assert no is not None
+            await world.end_task(no, "failed", "no disk")
+            dying, work = doomed(world, moment)
+            try:
+                await dying.scheduler.look()
+            except Killed:
+                assert work.count == moment
+            await world.scheduler.look()
+            found = await world.schedules.get(made)
+            assert found is not None
+            assert found.failures == 1
+            assert sum(title in text for text in await world.said()) == 1
+            async with world.database.transaction() as session:
+                await world.schedules.delete(session, made)
+            if work.count < moment:
+                assert moment > 10
+                return
+    pytest.fail("it never came to an end")
+
+
+async def test_a_file_killed_at_each_moment_becomes_one_task(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with autonomy(database_url, tmp_path) as world:
+        folder = tmp_path / "in"
+        folder.mkdir()
+        spec = {"folder": str(folder), "pattern": "*"}
+        async with world.database.transaction() as session:
+            new = NewTrigger(name="in", kind="file", instructions="Read.", spec=spec)
+            await world.trigger_store.add(session, new, now=world.now)
+        for moment in range(1, MOST_MOMENTS):
+            world.later(days=1)
+            (folder / f"f{moment}").write_text("x")
+            dying, work = doomed(world, moment)
+            watch = FolderWatch(dying.trigger_store, clock=dying.clock)
+            try:
+                await watch.look()
+                await watch.look()
+                await dying.triggers.look()
+            except Killed:
+                assert work.count == moment
+            again = FolderWatch(world.trigger_store, clock=world.clock)
+            for _ in range(2):
+                await again.look()
+                await world.triggers.look()
+            (folder / f"f{moment}").unlink()
+            assert len(await world.queued()) == moment
+            if work.count < moment:
+                assert moment > 20
+                return
+    pytest.fail("it never came to an end")
+
+
+async def test_a_mail_killed_at_each_moment_becomes_one_task(
+    database_url: str, tmp_path: Path
+) -> None:
+    async def secret(name: str) -> bytes:  # noqa: ARG001, RUF100
+        return b"pass word"
+
+    async with autonomy(database_url, tmp_path) as world, ImapServer() as server:
+        spec = {**server.spec, "senders": ["*"]}
+        async with world.database.transaction() as session:
+            new = NewTrigger(name="mail", kind="mail", instructions="Read.", spec=spec)
+            await world.trigger_store.add(session, new, now=world.now)
+        trigger = await world.trigger_store.get("mail")
+        assert trigger is not None
+
+        async def read(one: Autonomy) -> None:
+            watch = MailWatch(
+                one.trigger_store, trigger, secret=secret, clock=one.clock, idle_s=0.02
+            )
+            try:
+                await watch.step()
+            finally:
+                watch.close()
+            await one.triggers.look()
+
+        await read(world)  # from here on mail counts
+        for moment in range(1, MOST_MOMENTS):
+            world.later(days=1)
+            server.deliver("a@example.org", f"mail {moment}")
+            dying, work = doomed(world, moment)
+            try:
+                await read(dying)
+            except Killed:
+                assert work.count == moment
+            await read(world)
+            assert len(await world.queued()) == moment
+            if work.count < moment:
+                assert moment > 20
+                return
+    pytest.fail("it never came to an end")

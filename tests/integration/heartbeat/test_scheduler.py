@@ -3,6 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+from core.errors import Denied, UserFacing
 from heartbeat.cadence import cron, every
 from heartbeat.schedules import CatchUp, NewSchedule, ScheduleState
 from tests.support.autonomy import Autonomy, autonomy
@@ -123,13 +126,11 @@ async def test_run_now_history_and_delete(database_url: str, tmp_path: Path) -> 
             )
 
 
-async def test_one_schedule_that_fails_does_not_hold_up_the_others(
+async def test_one_that_cannot_start_is_a_failed_run_and_does_not_hold_up_the_others(
     database_url: str, tmp_path: Path
 ) -> None:
-    from core.errors import Denied
-
     async with autonomy(database_url, tmp_path) as world:
-        await keep(world, DAILY)
+        made = await keep(world, DAILY)
         await keep(world, NewSchedule(title="second", instructions="x", cadence=DAILY.cadence))
 
         def refuse_first(name: str) -> None:
@@ -140,5 +141,53 @@ async def test_one_schedule_that_fails_does_not_hold_up_the_others(
         world.later(hours=10)
         await world.scheduler.look()
         assert await world.queued() == ["second"]
+        for _ in range(3):
+            await world.scheduler.look()
+        assert await world.queued() == ["second"]  # it does not come again every few seconds
+        (run,) = await world.schedules.history(made)
+        assert (run.task_no, run.outcome, run.reason) == (None, "failed", "no")
+        world.later(days=1)
         await world.scheduler.look()
-        assert await world.queued() == ["second", "daily"]
+        assert sorted(await world.queued()) == ["daily", "second", "second"]
+
+
+async def test_a_schedule_whose_skill_is_off_is_told_once_and_off_after_five_times(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with autonomy(database_url, tmp_path) as world:
+        made = await keep(world, DAILY)
+
+        def refuse(name: str) -> None:
+            if name == "queue":
+                raise UserFacing("The skill report is off.", "/skill enable report")
+
+        world.before = refuse
+        for _ in range(7):
+            world.later(days=1)
+            await world.scheduler.look()
+            await world.scheduler.look()
+        said = await world.said()
+        assert said[0].startswith("“daily” failed. The skill report is off (/skill enable report).")
+        assert len(said) == 2
+        assert "is off now" in said[1]
+        found = await world.schedules.get(made)
+        assert found is not None
+        assert (found.state, found.failures) == (ScheduleState.DISABLED, 5)
+        assert len(await world.schedules.history(made, limit=50)) == 5
+
+
+async def test_run_now_that_cannot_start_leaves_no_run_behind(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with autonomy(database_url, tmp_path) as world:
+        made = await keep(world, DAILY)
+
+        def refuse(name: str) -> None:
+            if name == "queue":
+                raise UserFacing("The skill report is off.")
+
+        world.before = refuse
+        async with world.database.transaction() as session:
+            with pytest.raises(UserFacing):
+                await world.schedules.run_now(session, made, now=world.now, queue=world.queue)
+        assert await world.schedules.history(made) == ()

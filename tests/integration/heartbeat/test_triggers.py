@@ -4,7 +4,7 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
-from core.errors import Denied
+from core.errors import Denied, UserFacing
 from heartbeat.folder_watch import FolderWatch
 from heartbeat.trigger_types import STARTS_MAX, NewEvent, NewTrigger
 from tests.support.autonomy import Autonomy, autonomy
@@ -103,6 +103,30 @@ async def test_an_event_that_is_refused_does_not_hold_up_the_others(
         await world.triggers.look()
         await world.triggers.look()
         assert len(await world.queued()) == 1
+
+
+async def test_what_a_trigger_cannot_start_is_told_once_a_day(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with autonomy(database_url, tmp_path) as world:
+        await keep(world, HOOK)
+
+        def refuse(name: str) -> None:
+            if name == "queue":
+                raise UserFacing("a.bin is no regular file of up to 20 MB.")
+
+        world.before = refuse
+        for day in range(2):
+            for number in range(3):
+                key = f"{day}.{number}"
+                event = NewEvent(trigger="hook", key=key, payload="p")
+                await world.trigger_store.take(event, now=world.now)
+                await world.triggers.look()
+            world.later(days=1, minutes=1)
+        told = "Trigger hook could not start a task. a.bin is no regular file of up to 20 MB."
+        assert await world.said() == [told, told]
+        seen = (await world.trigger_store.activity(world.now - timedelta(days=3)))["hook"]
+        assert (seen.outcome, seen.task_no, seen.today) == ("refused", None, 3 + 3)
 
 
 async def test_a_file_that_arrives_becomes_one_task(database_url: str, tmp_path: Path) -> None:

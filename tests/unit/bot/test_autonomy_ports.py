@@ -69,10 +69,8 @@ def test_a_check_that_cannot_run_is_a_problem_and_never_silent() -> None:
         "## C\n- permissions: {hosts: [x]}\n\nx\n\n## D\n- every: 1 hour\n\nx\n"
     )
     plan = possible(compile_plan(text))
-    assert [check.name for check in plan.checks] == ["D"]
-    assert {(p.check, p.key) for p in plan.problems} == {
-        ("A", "when"), ("B", "when"), ("C", "permissions"),
-    }  # fmt: skip
+    assert [check.name for check in plan.checks] == ["A", "B", "D"]
+    assert {(p.check, p.key) for p in plan.problems} == {("C", "permissions")}
 
 
 def test_only_a_notice_of_a_check_has_buttons() -> None:

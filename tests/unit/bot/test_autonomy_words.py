@@ -14,6 +14,7 @@ from bot.autonomy_words import (
 )
 from core.errors import UserFacing
 from heartbeat.phrases import describe
+from heartbeat.schedules import CatchUp
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,20 @@ def test_a_schedule_is_read_with_its_skill_and_kept_as_it_was_shown() -> None:
     new = new_schedule("every Monday at 9", "/skill timesheet for last week", "Europe/Berlin")
     assert (new.skill, new.instructions) == ("timesheet", "for last week")
     assert describe(new.cadence) == "every Monday at 09:00 (Europe/Berlin)"
+    assert schedule_of(draft_of(new)) == new
+
+
+@pytest.mark.parametrize(
+    ("when", "catch_up"),
+    [
+        ("every Monday at 9", CatchUp.RUN_ONCE),
+        ("every Monday at 9, skip if missed", CatchUp.SKIP),
+        ("every monday at 9 Leave it out when missed", CatchUp.SKIP),
+    ],
+)
+def test_what_becomes_of_a_missed_time_is_said_beside_it(when: str, catch_up: CatchUp) -> None:
+    new = new_schedule(when, "x", "UTC")
+    assert (new.catch_up, describe(new.cadence)) == (catch_up, "every Monday at 09:00 (UTC)")
     assert schedule_of(draft_of(new)) == new
 
 
@@ -70,6 +85,9 @@ def test_each_kind_of_trigger_is_read() -> None:
     assert new_trigger("task after #12: go on").spec == {"no": 12}
     mail = new_trigger("mail boss imap.example.org me@example.org boss@example.org: reply")
     assert (mail.spec["senders"], mail.secret_name) == (["boss@example.org"], "MAIL_BOSS")
+    assert (mail.spec["host"], mail.spec["port"]) == ("imap.example.org", 993)
+    other = new_trigger("mail boss [::1]:1143 me a@b.c: reply")
+    assert (other.spec["host"], other.spec["port"]) == ("::1", 1143)
 
 
 @given(st.text(max_size=80))
@@ -84,7 +102,8 @@ def test_a_trigger_never_carries_permissions(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "webhook", "webhook UPPER: x", "webhook a other: x", "file a inbox: x",
-     "file a /x/../y: x", "mail a host: x", "door a: x"],
+     "file a /x/../y: x", "mail a host: x", "mail a h:0 u s: x", "mail a h:99999 u s: x",
+     "door a: x"],
 )  # fmt: skip
 def test_a_trigger_that_is_not_understood_says_how_to_write_it(text: str) -> None:
     with pytest.raises(UserFacing):

@@ -129,6 +129,75 @@ def test_a_tasks_block_is_imported_item_by_item() -> None:
     assert isinstance(plan.checks[1].cadence, Cron)
 
 
+OLD_LIST = """# Heartbeat checklist
+
+- Quick scan: anything urgent in the inbox?
+- [x] last year's project
+- Reply HEARTBEAT_OK if nothing needs attention
+
+## Daily (morning)
+1. Sum up the calendar
+   with travel times
+
+## Every heartbeat
+- look at CI
+"""
+OLD_TASKS = """tasks:
+
+- name: inbox-triage
+  interval: 30m
+  prompt: |
+    Check for urgent mail.
+
+    Flag it.
+- name: calendar-scan
+  interval: soon
+  prompt: "Look for meetings."
+
+# Additional instructions
+
+- Keep alerts short.
+- If nothing needs attention, reply HEARTBEAT_OK.
+"""
+OLD_EMPTY = """# HEARTBEAT.md
+
+# Keep this file empty (or with only comments) to skip heartbeat calls.
+
+# Add tasks below when something should be looked at from time to time.
+"""
+
+
+def test_an_older_checklist_takes_its_cadence_from_its_headings() -> None:
+    plan = compile_plan(OLD_LIST)
+    assert plan.problems == ()
+    assert [(c.line, c.name, describe(c.cadence)) for c in plan.checks] == [
+        (3, "Quick scan: anything urgent in the inbox?", "every 30 minutes"),
+        (8, "Sum up the calendar", "every day at 09:00 (UTC)"),
+        (12, "look at CI", "every 30 minutes"),
+    ]
+    assert plan.checks[1].instructions == "Sum up the calendar\nwith travel times"
+
+
+def test_bullets_beside_an_older_list_of_tasks_are_words_for_each_and_no_checks() -> None:
+    plan = compile_plan(OLD_TASKS)
+    (check,) = plan.checks
+    assert (check.line, check.name) == (3, "inbox-triage")
+    assert check.instructions == "Check for urgent mail.\n\nFlag it.\n\nKeep alerts short."
+    (problem,) = plan.problems
+    assert (problem.line, problem.key) == (9, "tasks")
+    assert problem.sentence().startswith("HEARTBEAT.md line 9: tasks: I do not understand 'soon'")
+
+
+def test_an_older_file_of_comments_only_holds_no_check() -> None:
+    assert compile_plan(OLD_EMPTY).checks == compile_plan(OLD_EMPTY).problems == ()
+
+
+def test_a_check_is_given_the_day_when_it_says_so() -> None:
+    plan = compile_plan("## A\n- with: today\n\nx\n\n## B\n- with: mail\n\ny\n")
+    assert [(c.name, c.with_today) for c in plan.checks] == [("A", True)]
+    assert [(p.line, p.key) for p in plan.problems] == [(7, "with")]
+
+
 def test_comments_and_code_are_no_keys() -> None:
     plan = compile_plan("<!--\n## Hidden\n- every: 1 hour\n-->\n## A\n```\n- every: 1 hour\n```\n")
     assert plan.checks == ()

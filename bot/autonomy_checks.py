@@ -1,0 +1,98 @@
+"""The texts and buttons of checks: what there is, and what a sent HEARTBEAT.md would do. Pure.
+
+h:p:MARK  pause the check    h:g:MARK  let it go on    h:n:MARK  ask about it now
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from bot.approval_cards import shown as visible
+from bot.autonomy_lane import problems_text
+from bot.autonomy_schedules import when_of
+from bot.cards import Card, short
+from bot.render import compose
+from bot.stopping import PAUSED, RESUME_KEYS
+from heartbeat.deciding import next_look
+from heartbeat.phrases import describe
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bot.delivery import Button
+    from heartbeat.checks import Check, CheckState, Plan
+
+NO_MODEL = "No check runs until a model is set up: /config model.api_key KEY"
+OFFER_KEYS = ((("Replace", "h:r:y"), ("Leave it", "h:r:n")),)
+NONE = "There are no checks. /heartbeat edit sends the file."
+LISTED = 20
+TEXT_CAP = 3800
+
+
+def mark_of(check: Check) -> str:
+    """A check in the data of a button: names are longer than that may be."""
+    return hashlib.sha256(check.name.lower().encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def overview(
+    plan: Plan, states: dict[str, CheckState], now: datetime, *, is_paused: bool = False,
+    has_model: bool = True,
+) -> Card:  # fmt: skip
+    """Every check with its state and buttons, then what is wrong with the file."""
+    checks = plan.checks[:LISTED]
+    parts = [_line(check, states.get(check.name), now) for check in checks] or [NONE]
+    if len(plan.checks) > LISTED:
+        parts.append(f"… and {len(plan.checks) - LISTED} more.")
+    parts += [problems_text(plan.problems)] if plan.problems else []
+    parts += [] if has_model else [NO_MODEL]
+    parts = [PAUSED, *parts] if is_paused else parts
+    keys = tuple(_keys(check, states.get(check.name), now) for check in checks)
+    return Card(
+        piece=compose("\n\n".join(parts)[:TEXT_CAP]),
+        keys=(*keys, *(RESUME_KEYS if is_paused else ())),
+    )
+
+
+def _is_still(state: CheckState | None, now: datetime) -> bool:
+    """Paused by the owner, or kept still by a button on a notice."""
+    if state is None:
+        return False
+    return state.is_paused or (state.muted_until is not None and state.muted_until > now)
+
+
+def _keys(check: Check, state: CheckState | None, now: datetime) -> tuple[Button, ...]:
+    name, mark = short(visible(check.name), 24), mark_of(check)
+    if _is_still(state, now):
+        return ((f"Resume {name}", f"h:g:{mark}"), ("Run now", f"h:n:{mark}"))
+    return ((f"Pause {name}", f"h:p:{mark}"), ("Run now", f"h:n:{mark}"))
+
+
+def _line(check: Check, state: CheckState | None, now: datetime) -> str:
+    head = f"{visible(check.name)}\n{describe(check.cadence)} · "
+    if state is None:
+        return f"{head}not looked at yet"
+    if state.is_paused:
+        return f"{head}paused"
+    if state.muted_until is not None and state.muted_until > now:
+        is_for_good = state.muted_until.year > now.year + 100
+        return head + (
+            "muted" if is_for_good else f"still until {when_of(state.muted_until, check.zone)}"
+        )
+    slower = f" · {state.factor:g} times as seldom" if state.factor > 1 else ""
+    return f"{head}next {when_of(next_look(check, state), check.zone)}{slower}"
+
+
+def offer_card(plan: Plan, *, is_cut: bool) -> Card:
+    """What the file would have me do, what is wrong in it, and the question."""
+    if is_cut:
+        return Card(piece=compose("That HEARTBEAT.md is larger than 64 KB; I leave it alone."))
+    checks = "\n".join(
+        f"• {visible(c.name, 80)} · {describe(c.cadence)}"
+        + (f" · may: {visible(dict(c.permissions), 300)}" if c.permissions else "")
+        for c in plan.checks[:LISTED]
+    )
+    more = f"\n… and {len(plan.checks) - LISTED} more" if len(plan.checks) > LISTED else ""
+    wrong = f"\n\n{problems_text(plan.problems)}" if plan.problems else ""
+    text = f"\n{checks or 'No checks.'}{more}{wrong}"[:TEXT_CAP]
+    return Card(piece=compose(("bold", "Replace HEARTBEAT.md with this?"), text), keys=OFFER_KEYS)
