@@ -162,6 +162,10 @@ class Breaker:
         fit = tuple(r for r in listed if self._of(r).closed_until <= now)
         return fit or listed
 
+    def paused_s(self, route: Route, *, now: float) -> float:
+        """For how many more seconds the route is left alone; 0 when it may be asked."""
+        return max(0.0, self._of(route).closed_until - now)
+
     def succeeded(self, route: Route) -> None:
         """Forgets the route's failures."""
         self._health.pop((route.base_url, route.model), None)

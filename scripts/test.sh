@@ -10,9 +10,15 @@ if ! command -v chromium >/dev/null && has_apt; then
     say "test: installing chromium from the distribution's packages"
     apt_install chromium
 fi
+# Voice notes in tests are spoken by it.
+if ! command -v flite >/dev/null && has_apt; then
+    say "test: installing flite from the distribution's packages"
+    apt_install flite
+fi
 scripts/lint.sh
 scripts/engine.sh
-"$venv/bin/agentai" image
+"$venv/bin/agentai" image all
+export AGENTAI_PREPARE_BOXES=off # they are there
 
 workers=$(nproc)
 workers=$((workers < 2 ? 2 : workers > 4 ? 4 : workers))
