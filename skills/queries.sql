@@ -45,19 +45,3 @@ on conflict (name) do update set uses = skills.uses + 1, used_at = clock_timesta
 
 -- name: forget
 delete from skills where name = $1 returning name
-
--- name: propose
-insert into proposals (skill, kind, text, diff, reason, trial) values ($1, $2, $3, $4, $5, $6) returning id
-
--- name: proposal
-select id, skill, kind, text, diff, reason, trial, state, created_at, decided_at from proposals where id = $1
-
--- name: open_proposals
-select id, skill, kind, text, diff, reason, trial, state, created_at, decided_at
-from proposals where state = 'open' order by id desc limit $1
-
--- name: set_trial
-update proposals set trial = $2 where id = $1 and state = 'open' returning id
-
--- name: decide
-update proposals set state = $2, decided_at = clock_timestamp() where id = $1 and state = 'open' returning id

@@ -1,55 +1,27 @@
-"""What Postgres remembers of skills: approvals, trust, use, and the agent's proposals.
+"""What Postgres remembers of skills: approvals, trust and use.
 
 Threat: an approval outlives what it was given for. It is written with the digests of what the owner
 saw, it never passes to another skill of the same name (`source`), and it counts only as far as
-`activation.decide_change` says. A proposal is decided once: a second tap changes nothing.
+`activation.decide_change` says.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from core.db import storable
 from core.sql import load_queries
 from skills.activation import SkillRow, State, Trust
 from skills.permissions import as_json, from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
     from core.db import Database, Row, Session
-    from core.policy.action import Json
     from skills.types import Skill
 
 SQL = load_queries("skills")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NewProposal:
-    """A skill that the agent would like to add or edit; `diff` and `trial` are for the owner."""
-
-    skill: str
-    kind: Literal["new", "edit"]
-    text: str
-    diff: str
-    reason: str
-    trial: Mapping[str, Json] | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Proposal(NewProposal):
-    """A proposal as it is kept."""
-
-    id: int
-    state: Literal["open", "accepted", "rejected"]
-    created_at: datetime
-    decided_at: datetime | None
-
-
 class SkillStore:
-    """The tables `skills` and `proposals`. Every method raises `Retryable` while Postgres is away.
+    """The table `skills`. Every method raises `Retryable` while Postgres is away.
 
     `session` is a transaction of the caller's, for what must commit together.
     """
@@ -103,35 +75,6 @@ class SkillStore:
     async def forget(self, name: str) -> bool:
         """Forgets a skill whose files are gone; it is new if it comes back."""
         return await self._database.fetchval(SQL["forget"], name) is not None
-
-    async def propose(self, new: NewProposal) -> int:
-        """Keeps a proposal; returns its number."""
-        number: int = await self._database.fetchval(
-            SQL["propose"], new.skill, new.kind, storable(new.text), storable(new.diff),
-            storable(new.reason), None if new.trial is None else dict(new.trial),
-        )  # fmt: skip
-        return number
-
-    async def proposal(self, number: int) -> Proposal | None:
-        """One proposal."""
-        row = await self._database.fetchrow(SQL["proposal"], number)
-        return None if row is None else Proposal(**row)
-
-    async def open_proposals(self, limit: int = 20) -> tuple[Proposal, ...]:
-        """Those that wait for the owner, newest first."""
-        rows = await self._database.fetch(SQL["open_proposals"], limit)
-        return tuple(Proposal(**row) for row in rows)
-
-    async def set_trial(self, number: int, trial: Mapping[str, Json]) -> bool:
-        """Keeps how a proposal did; False if it is decided already."""
-        return await self._database.fetchval(SQL["set_trial"], number, dict(trial)) is not None
-
-    async def decide(
-        self, number: int, session: Session | None = None, *, is_accepted: bool
-    ) -> bool:
-        """The owner's answer; False if it was given before or there is no such proposal."""
-        state = "accepted" if is_accepted else "rejected"
-        return await (session or self._database).fetchval(SQL["decide"], number, state) is not None
 
 
 def _row(row: Row) -> SkillRow:

@@ -10,7 +10,7 @@ import pytest
 from core.db import Database
 from core.migrate import migrate
 from skills.activation import Active, Disabled, Trust, Waiting, decide_change
-from skills.store import NewProposal, SkillStore
+from skills.store import SkillStore
 from tests.unit.skills.texts import FULL, asking, skill
 
 if TYPE_CHECKING:
@@ -90,27 +90,3 @@ async def test_uses_are_counted_and_a_skill_can_be_forgotten(store: SkillStore) 
     assert await store.forget(SHOP.name)
     assert not await store.forget(SHOP.name)
     assert await store.row(SHOP.name) is None
-
-
-async def test_a_proposal_is_decided_once(store: SkillStore, database: Database) -> None:
-    new = NewProposal(
-        skill="shop", kind="edit", text="t\x00", diff="-a\n+b", reason="was corrected twice"
-    )
-    first, second = await store.propose(new), await store.propose(new)
-    assert await store.set_trial(first, {"task": 12, "passed": True})
-    assert [p.id for p in await store.open_proposals()] == [second, first]
-    async with database.transaction() as session:
-        assert await store.decide(first, session, is_accepted=True)
-    assert not await store.decide(first, is_accepted=False)
-    assert not await store.set_trial(first, {})
-    assert not await store.decide(999, is_accepted=True)
-    kept = await store.proposal(first)
-    assert kept is not None
-    assert (kept.state, kept.trial, kept.text) == (
-        "accepted",
-        {"task": 12, "passed": True},
-        "t\ufffd",
-    )
-    assert kept.decided_at is not None
-    assert [p.id for p in await store.open_proposals()] == [second]
-    assert await store.proposal(999) is None
