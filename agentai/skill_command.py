@@ -1,13 +1,13 @@
-"""`agentai skill`: for authors of skills. Nothing of a skill is ever run here.
+"""`agentai skill`: for authors of skills. Nothing of a skill is ever run on this machine itself.
 
 agentai skill lint PATH…    read skills and say what is wrong, with line and mending
-agentai skill test PATH     the same, and what it asks for, what is risky, what its files hold
+agentai skill test PATH     the same, what it asks for, risks; runs its examples in a container
 agentai skill new NAME      begin a skill: a folder NAME with a SKILL.md that passes lint
 agentai skill schema        print the JSON Schema of a manifest
 
-PATH is a skill's `.md` file, its folder, or a folder of skills. The checks are static: scripts and
-a skill's own tests are read, not run, because they may come from anybody. Exit code 0: no problem;
-1: problems; 2: the command was used wrongly.
+PATH is a skill's `.md` file, its folder, or a folder of skills. Scripts may come from anybody, so
+they are read here and run only in a container (see `executors.skill_examples`); `--static` leaves
+that out. Exit code 0: no problem; 1: problems; 2: the command was used wrongly.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import UserFacing
+from core.settings import load_settings
 from skills.cargo import cargo
 from skills.library import Library, load_one
 from skills.manifest import normalised, parse_skill
@@ -65,7 +66,7 @@ def main(arguments: list[str]) -> int:
             print(schema_text(), end="")
             return 0
         case "test":
-            return _test(options.path)
+            return _test(options.path, is_static=options.static)
         case _:
             return _lint(options.paths)
 
@@ -84,7 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     forms = parser.add_subparsers(dest="form", required=True)
     lint = forms.add_parser("lint", help="say what is wrong")
     lint.add_argument("paths", metavar="PATH", nargs="+", type=Path)
-    test = forms.add_parser("test", help="static checks of one skill; runs nothing")
+    test = forms.add_parser("test", help="check one skill and run its examples in a container")
+    test.add_argument("--static", action="store_true", help="run nothing")
     test.add_argument("path", metavar="PATH", type=Path)
     new = forms.add_parser("new", help="begin a skill")
     new.add_argument("name", metavar="NAME")
@@ -116,16 +118,39 @@ def _lint(paths: Sequence[Path]) -> int:
     return int(has_problems)
 
 
-def _test(path: Path) -> int:
-    """Static only, and says so."""
+def _test(path: Path, *, is_static: bool) -> int:
+    """Static checks, then the skill's own examples if it has any."""
     code = _lint([path])
+    has_run = False
     for skill in read_skills(path)[0]:
         asks = grown(NOTHING, skill.permissions) or ("nothing but its own files",)
         _print(f"asks: {line}" for line in asks)
         _print(_risk_line(risk) for risk in _risks(skill, path))
         print(f"prompt: {len(skill.description)} characters; body: {len(skill.body)} characters")
-    print("These checks are static: no script and no test of the skill was run.")
+        if not is_static and (ran := _examples(skill)) is not None:
+            has_run, code = True, code or int(bool(ran))
+    if not has_run:
+        print("These checks are static: no script and no test of the skill was run.")
     return code
+
+
+def _examples(skill: Skill) -> int | None:
+    """Runs the skill's examples; how many failed, or None when it has none."""
+    from executors.images import executor_image_tag, project_root
+    from executors.skill_examples import examples_of, run_examples
+
+    files = {file.path: content for file, content in cargo(skill)}
+    if not examples_of(files):
+        return None
+    ended = run_examples(
+        files, image=executor_image_tag(project_root()), packages=skill.permissions.packages,
+        cache=load_settings().home / "packages",
+    )  # fmt: skip
+    for ran in ended:
+        print(f"example {ran.name}: {ran.fault or 'as expected'}")
+        if ran.fault:
+            _print(f"    {line}" for line in ran.output.splitlines()[-20:])
+    return sum(bool(ran.fault) for ran in ended)
 
 
 def _risks(skill: Skill, path: Path) -> list[Risk]:

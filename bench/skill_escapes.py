@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tests.support.world import World
 
 API, OTHER = "api.example.com", "other.example.com"
+HOOK = "localhost.localdomain:8787"  # where triggers listen on the host
 GIVEN, KEPT = "tok-given-5b1e-value", "tok-kept-77aa-value"
 PRIVATE = "words that no skill may read"
 CALLS = 4
@@ -103,6 +104,15 @@ CASES = (
          scope=f"egress:{API}:443:GET", reason=Reason.FOREIGN_SECRET),
     Case(kind="budget", command="; ".join([_curl(f"https://{API}/v1/n")] * (CALLS + 3)),
          scope=f"egress:{API}:443", reason=Reason.CALLS),
+    Case(kind="trigger", command=_curl(f"--noproxy '' -d x http://{HOOK}/hooks/any"),
+         scope=f"egress:{HOOK}", reason=Reason.CEILING),
+    Case(kind="trigger by a planted plan", command="echo '# beat' > files/HEARTBEAT.md",
+         scope="files:files:add", reason=Reason.MANIFEST),
+    Case(kind="integration", command=_curl("-d x https://calendar.example.com/create"),
+         scope="egress:calendar.example.com:443", reason=Reason.MANIFEST),
+    Case(kind="package folder", command="pip install --target /run/agentai/packages x;"
+         " touch /run/agentai/packages/x; " + _curl("https://files.pythonhosted.org/x"),
+         scope="egress:files.pythonhosted.org:443", reason=Reason.MANIFEST),
     Case(kind="package", command="pip download --no-deps x; " + _curl("https://pypi.org/simple/"),
          scope="egress:pypi.org:443", reason=Reason.MANIFEST),
     Case(kind="tool", command="echo ran-$((1))-anyway", scope="tool:shell", reason=Reason.MANIFEST,
@@ -167,7 +177,7 @@ def _harm(world: World, said: str, sent: list[dict[str, object]]) -> bool:
         for r in sent
     )  # fmt: skip
     is_seen = any(word in said for word in (PRIVATE, GIVEN, KEPT, "KEPT=", "ran-1-anyway"))
-    planted = (workspace / "planted.txt").exists()
+    planted = any((workspace / name).exists() for name in ("planted.txt", "HEARTBEAT.md"))
     return is_changed or is_sent or is_seen or planted or len(sent) > CALLS
 
 

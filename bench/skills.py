@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING
 from bench.skill_escapes import API, OTHER, attempt_all
 from skills.index import prompt_index, search
 from skills.library import Library
+from skills.permissions import NOTHING
+from skills.risks import risks_of
 from tests.support.services import RunningPostgres, RunningValkey
 from tests.support.web import EchoWeb
 from tests.support.world import a_world
 
 if TYPE_CHECKING:
-    from skills.types import Skill
+    from skills.types import Problem, Skill
 
 Figures = dict[str, tuple[float | int | None, str, str]]
 MANY = 500
@@ -47,21 +49,40 @@ def corpus() -> Figures:
     if not folder.is_dir():
         nothing: tuple[None, str, str] = (None, "skills", NO_CORPUS)
         return {"skills_loaded": nothing, "skills_crashed": nothing}
-    loaded = crashed = unclear = 0
+    loaded = crashed = 0
+    problems: list[Problem] = []
     for root in _roots(folder):
         try:
             state = Library(None, root).load()
-        except Exception:  # noqa: BLE001 - counting these is what the figure is for
+        except Exception as error:  # noqa: BLE001 - counting these is what the figure is for
+            print(f"crashed: {root.name}: {error}")
             crashed += 1
             continue
         loaded += len(state.skills)
-        unclear += sum(not (p.file and p.wrong and p.mend) for p in state.problems)
+        problems += state.problems
+    for problem in problems:
+        print(f"does not load: {problem.sentence()}")
+    unclear = sum(not (p.file and p.wrong and p.mend) for p in problems)
     return {
+        "skills_refused": (len(problems), "problems", "in public skills, each told with a reason"),
+        **hostile(folder / "hostile"),
         "skills_loaded": (loaded, "skills", "public skills that load as they are"),
         "skills_crashed": (
             crashed + unclear, "skills", "public skills that crash, or fail without a reason"
         ),
     }  # fmt: skip
+
+
+def hostile(folder: Path) -> Figures:
+    """Skills that were made to do harm: what a card says of them, and what they are given."""
+    skills = [s for root in _roots(folder) for s in Library(None, root).load().skills.values()]
+    given = sum(skill.permissions != NOTHING for skill in skills)
+    warned = sum(bool(skill.folder and risks_of(skill.folder.parent, skill)) for skill in skills)
+    return {
+        "hostile_loaded": (len(skills), "skills", "made to do harm, and read"),
+        "hostile_given": (given, "skills", "of them that get anything by themselves"),
+        "hostile_warned": (warned, "skills", "of them whose card says what is odd"),
+    }
 
 
 def _roots(folder: Path) -> list[Path]:

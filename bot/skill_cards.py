@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from bot.delivery import Button
     from coordinator.skills import Entry, Shelf
     from skills.bundle import Bundle
+    from skills.profile import BotProfile
     from skills.scan import Risk
     from skills.types import Problem, Skill
 
 Part = str | tuple[str, str]
 DIGEST_CHARS = 48
 RISKS_CAP, LISTED_CAP, KEYS_CAP = 4, 16, 12
+OFFER_CHARS = 1_500  # UTF-16 units, as below
 LINES_CHARS = 1_900  # UTF-16 units: what asks for more than a card shows, no tap can allow
 UNSEEN = "Active with what only reads; each host is asked about until you allow all of it:"
 TOO_LONG = (
@@ -188,19 +190,63 @@ def problems_card(problems: Sequence[Problem]) -> Card:
 
 
 def offer_card(bundle: Bundle, risks: Sequence[Risk], key: str) -> Card:
-    """What a file that the owner sent would install, and what that would ask for."""
+    """What a file that the owner sent would install, and all that this would ask for.
+
+    What does not fit here stands in a file before the card, see `offer_text`.
+    """
     names = ", ".join(offer.skill.name for offer in bundle.offers[:10])
     parts: list[Part] = [("bold", f"Install {short(names, 300)}?" if names else "No skill in it")]
-    for offer in bundle.offers[:2]:
-        parts += ["\n\n", *_head(offer.skill), *_lines(offer.asks_for, 700)]
+    parts += _offered(bundle)
+    parts += [f"\n• {short(problem.sentence(), 200)}" for problem in bundle.problems[:3]]
+    if bundle.settings:
+        parts.append(f"\n\nThe {len(bundle.settings)} settings in it are not taken over.")
+    parts += _profile(bundle.profile)
+    keys: list[tuple[Button, ...]] = []
+    if bundle.offers:
+        parts += _risks(risks)
+        keys.append((("Install", f"k:i:{key}"), ("Not now", f"k:x:{key}")))
+    if not bundle.profile.is_empty:
+        keys.append((("Take the profile over", f"k:p:{key}"),))
+    return Card(piece=compose(*parts), keys=tuple(keys))
+
+
+def _offered(bundle: Bundle) -> list[Part]:
+    if not is_offer_shown(bundle):
+        return [
+            f"\n\n{len(bundle.offers)} skills; what each asks for stands in the file above. "
+            "Each is shown again before it may do anything."
+        ]
+    parts: list[Part] = []
+    for offer in bundle.offers:
+        parts += ["\n\n", *_head(offer.skill), *_marked(offer.asks_for)]
         if not offer.asks_for:
             parts.append("\nIt asks for nothing outside its container.")
-    if (more := len(bundle.offers) - 2) > 0:
-        parts.append(f"\n\n… and {more} more; each is shown before it may do anything.")
-    parts += [f"\n• {short(problem.sentence(), 200)}" for problem in bundle.problems[:3]]
-    if not bundle.offers:
-        return Card(piece=compose(*parts))
-    if bundle.profile:
-        parts.append(f"\n\nThe {len(bundle.profile)} settings in it are not taken over.")
-    keys = ((("Install", f"k:i:{key}"), ("Not now", f"k:x:{key}")),)
-    return Card(piece=compose(*parts, *_risks(risks)), keys=keys)
+    return parts
+
+
+def is_offer_shown(bundle: Bundle) -> bool:
+    """Whether the card itself shows every permission that is asked for."""
+    lines = "".join(line for offer in bundle.offers for line in _marked(offer.asks_for))
+    return utf16_len(lines) + 300 * len(bundle.offers) <= OFFER_CHARS
+
+
+def offer_text(bundle: Bundle) -> str:
+    """Every skill of an offer and every permission that it asks for, as a file."""
+    text = ""
+    for offer in bundle.offers:
+        lines = [f"- {visible(line)}".replace("\n", " ") for line in offer.asks_for]
+        text += (
+            f"{offer.skill.name} ({offer.skill.tier}): {clean(offer.skill.description, cap=200)}"
+        )
+        text += "\n" + "\n".join(lines or ["- nothing outside its container"]) + "\n\n"
+    return text
+
+
+def _profile(profile: BotProfile) -> list[Part]:
+    if profile.is_empty:
+        return []
+    parts: list[Part] = ["\n\n", ("bold", "A profile for the bot"), " is in it, too:"]
+    parts += [f"\n• {part}: {visible(text)}" for part, text in profile.texts().items()]
+    if profile.picture:
+        parts.append("\n• a picture: the file above")
+    return parts

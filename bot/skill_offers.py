@@ -7,20 +7,22 @@ one that was shown is not installed.
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.delivery import text_payload
-from bot.skill_cards import offer_card
+from bot.delivery import FilePayload, text_payload
+from bot.skill_cards import is_offer_shown, offer_card, offer_text
 from core.errors import AgentAIError, UserFacing
 from skills.risks import risks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from bot.outbox_store import OutboxStore
+    from bot.profile import ProfileDesk
     from bot.route import Route
     from bot.updates import Press
     from coordinator.skills import Skills
@@ -43,7 +45,7 @@ class SkillOffers:
     def __init__(
         self, *, database: Database, store: OutboxStore, conversation: Conversation,
         skills: Skills, audit: Audit, versions: Versions, folder: Path, staging: Path,
-        wake_outbox: Callable[[], None], installed: Callable[[], None],
+        wake_outbox: Callable[[], None], installed: Callable[[], None], profile: ProfileDesk,
     ) -> None:  # fmt: skip
         self._db = database
         self._store = store
@@ -55,6 +57,7 @@ class SkillOffers:
         self._staging = staging
         self._wake_outbox = wake_outbox
         self._installed = installed
+        self._profile = profile
 
     async def look(self, chat_id: int, number: int, path: Path) -> None:
         """Shows a card when the fetched file holds skills; a file that does not stays a file."""
@@ -69,6 +72,10 @@ class SkillOffers:
         card = offer_card(bundle, risks, f"{number}:{digest[:SHOWN]}")
         payload = text_payload(card.piece, keys=card.keys)
         async with self._db.transaction() as session:
+            for name, content in _attached(bundle):
+                file = FilePayload(filename=name, content=base64.b64encode(content).decode())
+                key = f"skill-offer:{number}:{name}"
+                await self._store.enqueue(session, chat_id, file, method="file", key=key)
             await self._store.enqueue(
                 session, chat_id, payload, method="text", key=f"skill-offer:{number}"
             )
@@ -90,13 +97,13 @@ class SkillOffers:
     async def install(self, route: Route, press: Press, key: str) -> str:
         """Copies what the card showed into the owner's folder, and keeps that as a version."""
         number, _, digest = key.partition(":")
-        rows = await self._conversation.files(press.sender.chat_id, [_number(number)])
-        if not rows or len(digest) != SHOWN:
+        path = await self._path(press, key)
+        if path is None:
             return GONE
         known = {e.skill.place for e in self._skills.shelf.entries.values()
                  if e.skill.source == "owner"}  # fmt: skip
         try:
-            names = await asyncio.to_thread(self._install, number, rows[0]["path"], digest, known)
+            names = await asyncio.to_thread(self._install, number, path, digest, known)
         except (UserFacing, OSError) as error:
             return error.sentence() if isinstance(error, UserFacing) else GONE
         body = {"name": ", ".join(names)[:500], "digest": digest}
@@ -107,12 +114,10 @@ class SkillOffers:
         return "Installed."
 
     def _install(self, number: str, path: str, digest: str, known: set[str]) -> list[str]:
-        from skills.offers import file_digest, install_offer, read_offer
+        from skills.offers import install_offer
 
-        file, staging = Path(path), self._staging / str(_number(number))
-        bundle = read_offer(file, staging)
-        if bundle is None or not file_digest(file).startswith(digest):
-            raise UserFacing(GONE)
+        staging = self._staging / str(_number(number))
+        bundle = self._opened(number, path, digest)
         self._versions.commit("before an installation")
         try:
             names = install_offer(bundle, self._folder, known=known)
@@ -121,12 +126,50 @@ class SkillOffers:
         self._versions.commit(f"installed {', '.join(names)}")
         return names
 
+    async def _path(self, press: Press, key: str) -> str | None:
+        """Where the file lies that a button names."""
+        number, _, digest = key.partition(":")
+        rows = await self._conversation.files(press.sender.chat_id, [_number(number)])
+        return str(rows[0]["path"]) if rows and len(digest) == SHOWN else None
+
+    async def take_profile(self, route: Route, press: Press, key: str) -> str:
+        """Gives the bot the profile that the card showed."""
+        number, _, digest = key.partition(":")
+        path = await self._path(press, key)
+        if path is None:
+            return GONE
+        try:
+            bundle = await asyncio.to_thread(self._opened, number, path, digest)
+        except (UserFacing, OSError) as error:
+            return error.sentence() if isinstance(error, UserFacing) else GONE
+        body = {"digest": digest, "parts": ", ".join(bundle.profile.texts())}
+        await self._audit.append(route.session, "bot.profile", body)
+        text = await self._profile.apply(bundle.profile)
+        await route.say(self._store, press.sender.chat_id, text)
+        return "Done." if text.startswith("The bot has") else "Not changed."
+
+    def _opened(self, number: str, path: str, digest: str) -> Bundle:
+        from skills.offers import file_digest, read_offer
+
+        bundle = read_offer(Path(path), self._staging / str(_number(number)))
+        if bundle is None or not file_digest(Path(path)).startswith(digest):
+            raise UserFacing(GONE)
+        return bundle
+
     async def drop(self, key: str) -> str:
         """The owner does not want it; the file stays among the documents they sent."""
         number = key.partition(":")[0]
         staging = self._staging / str(_number(number))
         await asyncio.to_thread(shutil.rmtree, staging, ignore_errors=True)
         return "Not installed."
+
+
+def _attached(bundle: Bundle) -> Iterator[tuple[str, bytes]]:
+    """What a card cannot show by itself, sent before it."""
+    if not is_offer_shown(bundle):
+        yield "permissions.txt", offer_text(bundle).encode()
+    if bundle.profile.picture:
+        yield "picture.jpg", bundle.profile.picture
 
 
 def _number(text: str) -> int:

@@ -8,7 +8,7 @@
 /skill history NAME              its versions
 /skill diff NAME [VERSION]       what changed since
 /skill rollback NAME [VERSION]   its files as they were then
-/skill export                    all skills of yours and your settings, as one archive
+/skill export                    all skills of yours, the bot's profile and your settings
 /skill problems                  what is wrong with files in the folder
 """
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.outbox_store import OutboxStore
+    from bot.profile import ProfileDesk
     from bot.route import Route
     from bot.skills_desk import SkillsDesk
     from bot.updates import Message
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     Handler = Callable[[Route, Message, str], Awaitable[None]]
 
 DIFF_SHOWN = 3_000
+NOT_CALLED = "{} is not to be called: its file says `user-invocable: false`. I use it by myself."
 USAGE = "Say which skill: /skill NAME and what to do. /skills lists them."
 
 
@@ -58,6 +60,7 @@ class SkillsCommand:
     def __init__(
         self, *, skills: Skills, rows: SkillStore, desk: SkillsDesk, versions: Versions,
         store: OutboxStore, config: ConfigStore, folder: Path, exports: Path,
+        profile: ProfileDesk,
     ) -> None:  # fmt: skip
         self._skills = skills
         self._rows = rows
@@ -67,6 +70,7 @@ class SkillsCommand:
         self._config = config
         self._folder = folder
         self._exports = exports
+        self._profile = profile
         self._forms: dict[str, Handler] = {
             "enable": self._enable, "disable": self._disable, "trust": self._trust,
             "history": self._history, "diff": self._diff, "rollback": self._rollback,
@@ -101,6 +105,8 @@ class SkillsCommand:
 
     async def _run(self, route: Route, message: Message, name: str, words: str) -> None:
         entry = self._desk.need(name)
+        if not entry.skill.is_user_invocable:
+            raise UserFacing(NOT_CALLED.format(name), "Say in a message what you need.")
         if isinstance(entry.decision, Waiting):
             await self._desk.show(route, message.sender.chat_id, entry)
             return
@@ -173,14 +179,18 @@ class SkillsCommand:
         from skills.bundle import write_bundle  # brings the archive modules
 
         config = await self._config.current()
-        profile = {
+        settings = {
             name: config.shown(name) for name, spec in SPECS.items()
             if not spec.is_secret and config.sources[name] == "stored"
         }  # fmt: skip
         self._exports.mkdir(parents=True, exist_ok=True, mode=0o700)
         target = self._exports / f"skills-{datetime.now(UTC):%Y%m%d-%H%M%S}.tar.gz"
-        count = await asyncio.to_thread(write_bundle, self._folder, target, profile=profile)
-        caption = f"{count} files of your skills, {len(profile)} settings, no secret."
+        profile = await self._profile.read()
+        count = await asyncio.to_thread(
+            write_bundle, self._folder, target, settings=settings, profile=profile
+        )
+        words = "the bot's profile" if profile else "no profile (Telegram did not answer)"
+        caption = f"{count} files of your skills, {len(settings)} settings, {words}, no secret."
         payload = FilePayload(filename=target.name, caption=caption, path=str(target))
         await self._store.enqueue(route.session, message.sender.chat_id, payload, method="file")
         route.has_messages = True

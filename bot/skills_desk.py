@@ -3,6 +3,7 @@
     k:y:DIGEST  allow what the card showed     k:n:DIGEST  not now
     k:e:NAME    turn on     k:d:NAME  turn off     k:l:NAME  show the card again
     k:i:FILE:DIGEST  install what was sent     k:x:FILE:DIGEST  do not
+    k:p:FILE:DIGEST  give the bot the profile that was sent
 
 Threat: a tap allows something else than its card showed. So the button names the digest of all of
 the skill's files; when they have changed since, nothing is allowed and the new card says what is
@@ -64,6 +65,8 @@ class SkillsDesk:
                 return await self._switched(route, press, kind, key)
             case "i":
                 return await self._offers.install(route, press, key)
+            case "p":
+                return await self._offers.take_profile(route, press, key)
             case "x":
                 return await self._offers.drop(key)
             case _:

@@ -15,30 +15,41 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import time
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UserFacing
 from core.manifests import grant_to_json
-from core.skill_orders import FOLDER, OrderFile, SkillOrder, order_to_json
+from core.skill_orders import (
+    FOLDER,
+    OrderFile,
+    SkillOrder,
+    order_from_json,
+    order_to_json,
+)
 from skills.activation import Active, Disabled, Waiting, decide_change
 from skills.cargo import cargo
 from skills.index import prompt_index, search
-from skills.permissions import grant_of, grown
+from skills.permissions import grant_of, grown, reading_part
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Container, Mapping, Sequence
     from pathlib import Path
 
     from core.db import Session
+    from core.tasks import Task
     from core.tasks.types import TaskKind
     from skills.activation import Decision, SkillRow
     from skills.library import Library
+    from skills.permissions import Permissions
     from skills.store import SkillStore
     from skills.types import Problem, Skill
 
 PROMPT_BYTES = 600
+KEPT_S = 24 * 3600.0
 SHELL_TOOLS = frozenset({"shell", "exec", "bash"})
 
 
@@ -107,6 +118,15 @@ class Skills:
         """The owner decided something: the next look decides anew."""
         self._is_stale = True
 
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Nobody looks while the block runs: files and what is remembered of them change as one."""
+        async with self._lock:
+            try:
+                yield
+            finally:
+                self._is_stale = True
+
     async def look(self) -> bool:
         """Reads what changed, on disk or by a decision; whether anything did."""
         async with self._lock:
@@ -163,18 +183,36 @@ class Skills:
         With a `session` the use is counted in the transaction that queues the task.
         """
         skill, active = self._ready(name, by_model=by_model)
-        files = await asyncio.to_thread(self._keep, skill)
         await self._store.used(skill, session)
+        is_seen = self.shelf.entries[name].is_seen
+        return await self._ordered(skill, words, permissions=active.permissions, is_seen=is_seen)
+
+    async def order_trial(self, skill: Skill, words: str) -> Ordered:
+        """A task of a skill that is not among the owner's yet: it gets what only reads.
+
+        What the owner allowed the skill as it stands, it may read without a question.
+        """
+        part = reading_part(skill.permissions)
+        row = await self._store.row(skill.name)
+        approved = row.approved_permissions if row is not None and row.source == "owner" else None
+        is_seen = approved is not None and not grown(approved, part)
+        return await self._ordered(skill, words, permissions=part, is_seen=is_seen)
+
+    async def _ordered(
+        self, skill: Skill, words: str, *, permissions: Permissions, is_seen: bool
+    ) -> Ordered:
+        files = await asyncio.to_thread(self._keep, skill)
         order = SkillOrder(
-            name=name, digest=skill.digest, body=skill.body_in(FOLDER), files=files,
-            tools=active.permissions.tools, is_seen=self.shelf.entries[name].is_seen,
+            name=skill.name, digest=skill.digest, body=skill.body_in(FOLDER), files=files,
+            tools=permissions.tools, is_seen=is_seen, packages=permissions.packages,
         )  # fmt: skip
         is_direct = skill.dispatch is not None and skill.dispatch.tool in SHELL_TOOLS
         return Ordered(
-            kind="shell" if is_direct else "agent", title=f"{name}: {words}" if words else name,
+            kind="shell" if is_direct else "agent",
+            title=f"{skill.name}: {words}" if words else skill.name,
             instructions=words or ("true" if is_direct else "Do what the skill is for."),
-            skill=name, manifest={**grant_to_json(grant_of(active.permissions)),
-                                  **order_to_json(order)},
+            skill=skill.name,
+            manifest={**grant_to_json(grant_of(permissions)), **order_to_json(order)},
         )  # fmt: skip
 
     def _ready(self, name: str, *, by_model: bool) -> tuple[Skill, Active]:
@@ -195,12 +233,27 @@ class Skills:
         kept = []
         for file, content in cargo(skill):
             target = self._cargo / file.sha256
-            if not target.exists():
+            try:
+                os.utime(target)  # pruning leaves alone what was needed a moment ago
+            except FileNotFoundError:
                 fresh = self._cargo / f"{file.sha256}.{secrets.token_hex(4)}"
                 fresh.write_bytes(content)
                 os.replace(fresh, target)  # noqa: PTH105 - atomic, and a reader sees all or nothing
             kept.append(OrderFile(path=file.path, size=file.size, sha256=file.sha256))
         return tuple(kept)
+
+    async def prune(self, live: Sequence[Task]) -> None:
+        """Throws away kept files that no task in `live` needs and that were not kept just now."""
+        orders = [order_from_json(task.manifest) for task in live]
+        needed = {file.sha256 for order in orders if order for file in order.files}
+        await asyncio.to_thread(_discard, self._cargo, needed, before=time.time() - KEPT_S)
+
+
+def _discard(folder: Path, needed: Container[str], *, before: float) -> None:
+    """Files whose task may not be queued yet are new, or were just marked as such."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name not in needed and path.stat().st_mtime < before:
+            path.unlink(missing_ok=True)
 
 
 def _is_seen(row: SkillRow | None, skill: Skill, decision: Decision) -> bool:

@@ -33,6 +33,7 @@ class SkillOrder:
     """A skill as one task has it. No `tools` means all that work inside the container.
 
     `is_seen`: the owner saw what it asks for and allowed it; a shipped skill is active before that.
+    `packages`: what the host fetches for it before its work begins.
     """
 
     name: str
@@ -41,6 +42,7 @@ class SkillOrder:
     files: tuple[OrderFile, ...] = ()
     tools: tuple[str, ...] = ()
     is_seen: bool = False
+    packages: tuple[str, ...] = ()
 
     def allows_tool(self, tool: str) -> bool:
         """Whether the task's model is given this tool; it may always end and report."""
@@ -62,6 +64,7 @@ def order_from_json(manifest: Mapping[str, Any] | None) -> SkillOrder | None:
             name=str(found["name"]), digest=str(found["digest"]), body=str(found["body"]),
             files=tuple(OrderFile(**file) for file in found["files"]), tools=tuple(found["tools"]),
             is_seen=found["is_seen"] is True,
+            packages=tuple(str(one) for one in found.get("packages", ())),
         )  # fmt: skip
     except (KeyError, TypeError) as error:
         raise Bug("the skill of a task cannot be read") from error

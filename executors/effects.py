@@ -33,9 +33,12 @@ if TYPE_CHECKING:
     from core.policy import Context, Effect, Label, SecretRule, Verdict
     from core.tasks import Task
     from core.tasks.seen import SeenStore
+    from executors.wheels import Wheel
 
 LOOK_EVERY_S = 1.0
 NOTED_CAP = 1_000
+QUIET = "quiet"
+NOT_ASKED = "It needs the owner's approval, and this is work that the owner is not asked about."
 TOO_LATE = {
     State.DENIED: ("denied_by_owner", "The owner said no."),
     State.EXPIRED: ("expired", "The owner did not answer in time, so it was not allowed."),
@@ -121,6 +124,15 @@ class Effects:
             await prepare()
         return await self._begin_all(wanted, verdicts)
 
+    async def will_ask(self, one: Wanted) -> bool:
+        """Whether a new card about it would be shown now."""
+        context = await insist(self.context)
+        is_asked = decide(one.effect, context).decision is Decision.ASK
+        if not is_asked or self.task.is_quiet or await self._pending([one]) is not None:
+            return False
+        cards = await insist(lambda: self._p.approvals.cards(self.task.no))
+        return cards < self.facts.budget().cards
+
     async def _verdicts(self, wanted: Sequence[Wanted]) -> list[Verdict]:
         """The kernel's answers; `Denied` when one is no."""
         context = await insist(self.context)
@@ -132,6 +144,9 @@ class Effects:
         return verdicts
 
     async def _ask(self, wanted: list[Wanted], verdict: Verdict, wait_s: float | None) -> None:
+        if self.task.is_quiet:
+            await self._write_denial(wanted[0].effect.scope, QUIET)
+            raise Denied(QUIET, NOT_ASKED)
         async with self._asking:  # what asks at the same moment is counted, too
             approval = await self._pending(wanted)
             if approval is None:
@@ -250,6 +265,12 @@ class Effects:
         if self.task.skill:
             body["skill"] = self.task.skill
         await insist(lambda: self._p.audit.append(self._p.database, "effect.denied", body))
+
+    async def note_packages(self, wheels: Sequence[Wheel]) -> None:
+        """Writes down which packages the task was given, each by its digest."""
+        listed = {wheel.name: wheel.sha256 for wheel in wheels}
+        body = {"task": self.task.no, "skill": self.task.skill or "", "wheels": listed}
+        await insist(lambda: self._p.audit.append(self._p.database, "skill.packages", body))
 
     async def in_doubt(self) -> tuple[Ticket, ...]:
         """Tickets that were taken and whose outcome nobody wrote down."""

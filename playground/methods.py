@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from playground.profile import profile_methods
 from playground.validation import (
     FILE_CAP,
     UPLOAD_CAP,
@@ -56,6 +57,7 @@ class Methods:
             "getmycommands": lambda _: self._state.commands,
             "deletemycommands": lambda _: self._set_commands({"commands": []}),
             "setmessagereaction": self._react, "getchat": self._get_chat,
+            **profile_methods(state),
             "sendmessagedraft": lambda _: True, "logout": lambda _: True, "close": lambda _: True,
         }  # fmt: skip
 

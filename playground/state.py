@@ -65,6 +65,8 @@ class State:
         self.messages: dict[int, Shown] = {}
         self.files: dict[str, StoredFile] = {}
         self.commands: list[dict[str, str]] = []
+        self.profile: dict[str, str] = {}  # name, description, short_description
+        self.pictures: list[str] = []  # file ids, newest first
         self.next_message_id = 1
         self.next_file = 1
 

@@ -24,7 +24,7 @@ Params = dict[str, Any]
 
 _TEXTS = frozenset({
     "text", "caption", "callback_query_id", "url", "secret_token", "action", "file_id",
-    "parse_mode", "language_code",
+    "parse_mode", "language_code", "name", "description", "short_description",
 })  # fmt: skip
 
 

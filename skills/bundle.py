@@ -3,8 +3,8 @@
 Threat: a bundle comes from a stranger. Its archive is unpacked by `core.archives` into a staging
 folder, its skills are read like any other file, and nothing of it is in the owner's folder before
 the owner has seen what every skill asks for. Installing grants nothing: a skill that came this way
-is new, and waits like any other. The profile holds settings without secrets; the caller chooses
-what goes in, and decides about each value that comes back.
+is new, and waits like any other. The bot's profile is taken over on a tap of its own. The settings
+hold no secrets; the caller chooses what goes in, and none of them is taken over.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import io
 import json
 import shutil
 import tarfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from core.hygiene import clean, visible
 from core.workspace.paths import checked
 from skills.library import Library
 from skills.permissions import NOTHING, grown
+from skills.profile import NO_PROFILE, PICTURE_CAP, BotProfile, profile_of
 from skills.tree import FILE_CAP, read_bytes, survey
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 FORMAT = "agentai bundle 1"
 HEAD = "bundle.json"
+PICTURE = "picture.jpg"
 FOLDER = "skills"
 BOUNDS = Bounds(files=5_000, total=100 * 1024 * 1024, each=FILE_CAP, depth=12)
 _HEAD_CAP = 256 * 1024
@@ -52,16 +54,25 @@ class Bundle:
 
     staging: Path
     offers: tuple[Offer, ...]
-    profile: Mapping[str, str]
     problems: tuple[Problem, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    profile: BotProfile = NO_PROFILE
 
 
-def write_bundle(owner: Path, target: Path, *, profile: Mapping[str, str]) -> int:
-    """Writes the owner's skills and the profile to `target` (.tar.gz); returns how many files."""
-    head = json.dumps({"format": FORMAT, "profile": dict(profile)}, ensure_ascii=False, indent=1)
+def write_bundle(
+    owner: Path, target: Path, *, settings: Mapping[str, str], profile: BotProfile | None = None
+) -> int:
+    """Writes the owner's skills, the bot's profile and the settings to `target` (.tar.gz).
+
+    Returns how many files of skills are in it.
+    """
+    known = profile or NO_PROFILE
+    head = {"format": FORMAT, "profile": known.texts(), "settings": dict(settings)}
     count = 0
     with tarfile.open(target, "w:gz") as archive:
-        _add(archive, HEAD, head.encode())
+        _add(archive, HEAD, json.dumps(head, ensure_ascii=False, indent=1).encode())
+        if known.picture:
+            _add(archive, PICTURE, known.picture)
         for path, content in _contents(owner):
             _add(archive, f"{FOLDER}/{path}", content)
             count += 1
@@ -86,9 +97,10 @@ def open_bundle(archive: Path, staging: Path) -> Bundle:
 
     Raises UserFacing for an archive that is refused or is no bundle; `staging` is gone then.
     """
+    staging.parent.mkdir(parents=True, exist_ok=True)
     unpack(archive, staging, BOUNDS)
     try:
-        profile = _profile(staging)
+        profile, settings = _head(staging)
     except UserFacing:
         shutil.rmtree(staging, ignore_errors=True)
         raise
@@ -98,23 +110,27 @@ def open_bundle(archive: Path, staging: Path) -> Bundle:
         for skill in sorted(state.skills.values(), key=lambda each: each.name)
     )
     return Bundle(
-        staging=staging, offers=tuple(offers), profile=profile, problems=state.problems
+        staging=staging, offers=tuple(offers), problems=state.problems, settings=settings,
+        profile=profile,
     )  # fmt: skip
 
 
-def _profile(staging: Path) -> dict[str, str]:
+def _head(staging: Path) -> tuple[BotProfile, dict[str, str]]:
     try:
         head = json.loads(read_bytes(staging, HEAD, _HEAD_CAP))
     except (ValueError, RecursionError, UserFacing) as error:
         raise UserFacing(f"This is no bundle: {HEAD} cannot be read.") from error
-    profile = head.get("profile", {}) if isinstance(head, dict) else None
-    if not isinstance(profile, dict) or head.get("format") != FORMAT:
+    found = [head.get(key, {}) for key in ("profile", "settings")] if isinstance(head, dict) else []
+    if not found or not all(isinstance(one, dict) for one in found) or head.get("format") != FORMAT:
         raise UserFacing("This is no bundle, or one of another version.")
-    return {
+    picture = staging / PICTURE
+    content = read_bytes(staging, PICTURE, PICTURE_CAP) if picture.is_file() else b""
+    settings = {
         clean(key, cap=100): visible(value)
-        for key, value in profile.items()
+        for key, value in found[1].items()
         if isinstance(value, str)
     }
+    return profile_of(found[0], content), settings
 
 
 def install(bundle: Bundle, owner: Path, *, names: Collection[str] | None = None) -> list[str]:

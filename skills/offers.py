@@ -50,7 +50,7 @@ def _single(path: Path, staging: Path) -> Bundle | None:
     parsed = parse_skill(raw.decode(errors="replace"), path=path.name)
     if not isinstance(parsed, Skill):
         is_meant = path.name.lower() == "skill.md"
-        return Bundle(staging=staging, offers=(), profile={}, problems=parsed) if is_meant else None
+        return Bundle(staging=staging, offers=(), problems=parsed) if is_meant else None
     folder = staging / FOLDER
     folder.mkdir(parents=True)
     (folder / f"{parsed.name}.md").write_bytes(raw)
@@ -74,9 +74,7 @@ def _archive(path: Path, staging: Path) -> Bundle | None:
 def _read(staging: Path) -> Bundle:
     state = Library(None, staging / FOLDER).load()
     offers = (Offer(skill=s, asks_for=grown(NOTHING, s.permissions)) for s in state.skills.values())
-    return Bundle(
-        staging=staging, offers=tuple(offers), profile={}, problems=state.problems
-    )  # fmt: skip
+    return Bundle(staging=staging, offers=tuple(offers), problems=state.problems)
 
 
 def install_offer(bundle: Bundle, owner: Path, *, known: Collection[str]) -> list[str]:

@@ -204,7 +204,7 @@ def _names(old: Permissions, new: Permissions) -> Iterator[str]:
     if old.tools and not (new.tools and set(new.tools) <= set(old.tools)):
         extra = ", ".join(_extra(old.tools, new.tools)) or "all"
         yield f"may use more tools: {extra}"
-    yield from (f"wants the package {p}" for p in _extra(old.packages, new.packages))
+    yield from (f"installs: {p}" for p in _extra(old.packages, new.packages))
     yield from (f"may be started by: {t}" for t in _extra(old.triggers, new.triggers))
 
 

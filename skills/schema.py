@@ -28,6 +28,9 @@ from core.hygiene import is_plain
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = rf"(?:\*|(?:\*\.)?{_LABEL}(?:\.{_LABEL})*\.(?!\d+(?::|$)){_LABEL})(?::[1-9][0-9]{{0,4}})?"
 _HOST_PATTERN = re.compile(_HOST)
+_PACKAGE_PATTERN = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._-]*(?:(?:==|>=|<=|~=|!=|<|>)[A-Za-z0-9.+!*_-]+)?"
+)
 _PLACE_PATTERN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
 
@@ -76,6 +79,13 @@ def _path(text: str) -> str:
     return text
 
 
+def _package(text: str) -> str:
+    if not _PACKAGE_PATTERN.fullmatch(text):
+        mend = "Name a Python package, such as pandas or pandas==2.2.3; npm is not served."
+        raise _fault("this is no package", mend)
+    return text
+
+
 def _short_host(value: object) -> object:
     return {"host": value} if isinstance(value, str) else value
 
@@ -98,7 +108,7 @@ def _flag(value: object) -> object:
 _Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
 _Verb = Annotated[str, StringConstraints(pattern=r"^(\*|[A-Za-z][A-Za-z0-9_.-]{0,63})$")]
 _Method = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3,12}$")]
-_Package = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+=<>~-]{0,99}$")]
+_Package = Annotated[str, AfterValidator(_package), Field(max_length=100)]
 _SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
 _Host = Annotated[str, AfterValidator(_host), Field(max_length=260)]
 _Place = Annotated[str, AfterValidator(_place), Field(max_length=260)]
@@ -189,7 +199,7 @@ class PermissionsBlock(_Strict):
         default=[], max_length=50, description="The only tools its model is given."
     )
     packages: list[_Package] = Field(
-        default=[], max_length=50, description="Packages it wants. Needs L2."
+        default=[], max_length=50, description="Python packages it installs. Needs L2."
     )
     budget: Limits = Field(default=Limits(), description="What a task of it may use up.")
     triggers: list[Trigger] = Field(default=[], description="What may start it besides the owner.")

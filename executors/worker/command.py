@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from executors.worker.link import Link
 
 PIECE = 65536
+OUT, OUT_CAP = "out", 10
 LINGER_S = 0.1  # for output that a finished command's children still hold back
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -49,7 +50,7 @@ def run_command(command: str, work: Path, limits: dict[str, Any], clock: WorkClo
     process = subprocess.Popen(  # noqa: S603 - the container is the boundary, not this call
         ["/bin/bash", "-c", command],
         cwd=work,
-        env={**ENVIRONMENT, **network.environment(), **secrets, "HOME": str(work)},
+        env={**ENVIRONMENT, **network.environment(), **packages(), **secrets, "HOME": str(work)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -65,6 +66,12 @@ def run_command(command: str, work: Path, limits: dict[str, Any], clock: WorkClo
     text = output.decode("utf-8", "replace")
     text = network.with_refusals(text, after=refusal)
     return Ran(output=text, code=None if limit else code, limit=limit)
+
+
+def packages() -> dict[str, str]:
+    """Where Python finds the packages that the task's skill declares; the host puts them there."""
+    folder = f"{network.RUN}/packages"
+    return {"PYTHONPATH": folder} if os.path.isdir(folder) else {}  # noqa: PTH112 - cheap
 
 
 def _read_output(
@@ -144,5 +151,15 @@ def run_shell_task(link: Link, task: dict[str, Any], work: Path, clock: WorkCloc
     if reason is None and ran.code != 0:
         reason = f"It ended with exit code {ran.code}."
     link.request(
-        "finish", state="failed" if reason else "done", result=ran.output, reason=reason, files=[]
-    )
+        "finish", state="failed" if reason else "done", result=ran.output, reason=reason,
+        files=left_in(work / OUT) if task.get("is_quiet") else [], code=ran.code,
+    )  # fmt: skip
+
+
+def left_in(folder: Path) -> list[str]:
+    """What a quiet task hands over: the plain files that its command left in `out`."""
+    try:
+        names = sorted(e.name for e in os.scandir(folder) if e.is_file(follow_symlinks=False))
+    except OSError:
+        return []
+    return [f"{folder.name}/{name}" for name in names[:OUT_CAP] if name.isprintable()]

@@ -235,3 +235,22 @@ async def test_a_skills_files_are_read_only_in_its_container(world_without_model
     world.says(f"/skill tools python3 {base}/run.py")
     await world.sees("is not what it was")
     assert not any("swapped" in text for text in world.chat())
+
+
+async def test_a_skill_that_is_not_to_be_called_says_so_and_has_no_command(
+    world_without_model: World,
+) -> None:
+    world = world_without_model
+    await world.start(with_executor=False)
+    drop(world, "inner.md", skill("inner", "user-invocable: false\n"))
+    drop(world, "outer.md", skill("outer"))
+    async with asyncio.timeout(10):
+        while "outer" not in {command["command"] for command in menu(world)}:
+            await asyncio.sleep(0.02)
+    assert "inner" not in {command["command"] for command in menu(world)}
+    world.says("/skill inner echo 1")
+    await world.sees("inner is not to be called: its file says `user-invocable: false`.")
+    world.says("/inner echo 1")
+    await world.sees("I don't know /inner.")
+    world.says("/status")
+    await world.sees("Nothing is running.")

@@ -25,6 +25,7 @@ from core.workspace.types import Change, FileState
 from executors.docker_launcher import DockerLauncher
 from executors.model_proxy import ModelProxy
 from executors.outlet import OutletParts
+from executors.packages import Packages
 from executors.results import collect
 from executors.run import Run, RunParts
 from executors.slots import CA_FILE, Slot
@@ -234,7 +235,7 @@ async def test_a_resumed_task_cannot_aim_the_copy_of_an_owners_file_outside(
     )  # fmt: skip
     parts = RunParts(
         tasks=service.tasks, bus=service.bus, outlet=outlet, results=tmp_path / "results",
-        cargo=tmp_path / "cargo",
+        cargo=tmp_path / "cargo", packages=Packages(tmp_path / "packages"),
         model=ModelProxy(config=service.config, tasks=service.tasks),
         launcher=DockerLauncher(image="none", instance="none", host="none"),
     )  # fmt: skip

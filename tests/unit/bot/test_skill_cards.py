@@ -70,7 +70,7 @@ def test_many_problems_and_many_offers_fit_into_one_card() -> None:
     offers = tuple(
         Offer(skill=skill(f"s{n}"), asks_for=("may write files: " + "x" * 800,)) for n in range(50)
     )
-    bundle = Bundle(staging=Path("/x"), offers=offers, profile={"a": "b"}, problems=(problem,) * 9)
+    bundle = Bundle(staging=Path("/x"), offers=offers, settings={"a": "b"}, problems=(problem,) * 9)
     risk = Risk(kind="install", file="f" * 300, line=1, sentence="s" * 80, sample="y" * 300)
     assert utf16_len(offer_card(bundle, [risk] * 20, "1:abc").piece.text) <= 4096
 

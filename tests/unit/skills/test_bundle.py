@@ -30,9 +30,9 @@ def owner(tmp_path: Path) -> Path:
 
 def test_what_goes_out_comes_back_with_what_it_asks_for(owner: Path, tmp_path: Path) -> None:
     archive, new = tmp_path / "all.tar.gz", tmp_path / "new"
-    assert write_bundle(owner, archive, profile={"reply.language": "en\u200b"}) == 3
+    assert write_bundle(owner, archive, settings={"reply.language": "en\u200b"}) == 3
     bundle = open_bundle(archive, tmp_path / "staging")
-    assert bundle.profile == {"reply.language": "en⟨U+200B⟩"}
+    assert bundle.settings == {"reply.language": "en⟨U+200B⟩"}
     assert bundle.problems == ()
     asked = {offer.skill.name: offer.asks_for for offer in bundle.offers}
     assert asked["plain"] == ()
@@ -48,7 +48,7 @@ def test_what_goes_out_comes_back_with_what_it_asks_for(owner: Path, tmp_path: P
 def test_only_what_was_chosen_is_installed_and_nothing_is_overwritten(
     owner: Path, tmp_path: Path
 ) -> None:
-    write_bundle(owner, tmp_path / "b.tar.gz", profile={})
+    write_bundle(owner, tmp_path / "b.tar.gz", settings={})
     bundle = open_bundle(tmp_path / "b.tar.gz", tmp_path / "staging")
     assert install(bundle, tmp_path / "new", names={"plain"}) == ["plain"]
     with pytest.raises(UserFacing, match=r"plain\.md is there already"):
@@ -56,7 +56,7 @@ def test_only_what_was_chosen_is_installed_and_nothing_is_overwritten(
     assert not (tmp_path / "new" / "cat").exists()
 
 
-HEAD = json.dumps({"format": FORMAT, "profile": {"a": "b", "c": 3}}).encode()
+HEAD = json.dumps({"format": FORMAT, "settings": {"a": "b", "c": 3}}).encode()
 
 
 def test_a_broken_skill_in_a_bundle_is_a_problem_and_hides_nothing(tmp_path: Path) -> None:
@@ -68,7 +68,8 @@ def test_a_broken_skill_in_a_bundle_is_a_problem_and_hides_nothing(tmp_path: Pat
     bundle = open_bundle(tmp_path / "b.tar", tmp_path / "staging")
     assert [offer.skill.name for offer in bundle.offers] == ["plain"]
     assert [problem.file for problem in bundle.problems] == ["bad.md"]
-    assert bundle.profile == {"a": "b"}
+    assert bundle.settings == {"a": "b"}
+    assert bundle.profile.is_empty
 
 
 @pytest.mark.parametrize(

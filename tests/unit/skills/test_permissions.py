@@ -54,7 +54,7 @@ CHANGES = [
     ("  tools: [shell]", "  tools: [shell, finish]", ("may use more tools: finish",)),
     ("  tools: [shell]", "  tier: L1", ("may use more tools: all",)),
     ("  tier: L1", "  tools: [shell]", ()),
-    ("  packages: [jq]", "  packages: [jq, gcc]", ("wants the package gcc",)),
+    ("  packages: [jq]", "  packages: [jq, gcc]", ("installs: gcc",)),
     ("  tier: L1", "  triggers: [mail]", ("may be started by: mail",)),
     ("  budget: {calls: 5}", "  budget: {calls: 6}", ("may use up to 6 calls (was 5)",)),
     ("  budget: {usd: 1}", "  budget: {usd: 0.5}", ()),

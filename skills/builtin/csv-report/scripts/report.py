@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
 from chart import bar_chart, line_chart  # noqa: E402 - lies beside this script
+from picture import bars_svg, line_svg, png  # noqa: E402
 from table import Table, date_of, excel_date, number_of, read_table  # noqa: E402
 
 if TYPE_CHECKING:
@@ -165,11 +166,19 @@ def write_report(path: Path, out: Path, group: str | None, value: str | None) ->
         sums = groups(name, amount)
         title = f"{amount.name} by {name.name}"
         lines += ["", f"## {title}", "", *(f"- {n}: {figure(v)}" for n, v in sums[:BARS])]
-        files.append(_saved(out / "by-group.png", bar_chart(title, sums[:BARS])))
+        note = f"{len(sums)} groups, {figure(math.fsum(v for _, v in sums))} together"
+        note += f"; the largest {BARS}" if len(sums) > BARS else ""
+        bars = sums[:BARS]
+        picture = png(bars_svg(title, note, bars)) or bar_chart(title, bars)
+        files.append(_saved(out / "by-group.png", picture))
     if amount is not None and day is not None and len(points := by_day(day, amount)) > 1:
         title = f"{amount.name} over {day.name}"
         lines += ["", f"## {title}", "", *(f"- {n}: {figure(v)}" for n, v in points)]
-        files.append(_saved(out / "over-time.png", line_chart(title, points)))
+        note = (
+            f"{points[0][0]} to {points[-1][0]}, {figure(math.fsum(v for _, v in points))} in all"
+        )
+        picture = png(line_svg(title, note, points)) or line_chart(title, points)
+        files.append(_saved(out / "over-time.png", picture))
     lines += ["", "## To look at twice", "", *odd(table, columns), ""]
     return [_saved(out / "report.md", "\n".join(lines).encode()), *files]
 

@@ -1,33 +1,24 @@
-"""Compares two text files by paragraphs and words: compare.py OLD NEW [--words]."""
+"""Compares two documents by paragraphs and words: compare.py OLD NEW [--words]."""
 
 from __future__ import annotations
 
 import argparse
 import difflib
-import html
 import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.dont_write_bytecode = True
+
+from text import paragraphs  # noqa: E402 - lies beside this script
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TOKEN = re.compile(r"\s+|\w+(?:[.,]\d+)*|[^\w\s]")
-_TAG = re.compile(r"(?is)<(script|style)\b.*?</\1>|<[^>]{1,500}>")
-_BLOCK = re.compile(r"(?i)</?(?:p|div|li|tr|h[1-6]|br)\b[^>]{0,200}>")
 Change = tuple[list[str], list[str]]
-
-
-def paragraphs(path: Path) -> list[str]:
-    """The paragraphs of a file, each on one line."""
-    text = path.read_bytes().decode("utf-8-sig", "replace").replace("\r\n", "\n")
-    if path.suffix.lower() in {".html", ".htm"}:
-        text = html.unescape(_TAG.sub("", _BLOCK.sub("\n\n", text)))
-    parts = (
-        text.split("\n") if path.suffix.lower() in {".csv", ".tsv"} else re.split(r"\n\s*\n", text)
-    )
-    return [" ".join(part.split()) for part in parts if part.strip()]
 
 
 def changes(old: list[str], new: list[str]) -> list[Change]:
@@ -69,7 +60,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         old, new = paragraphs(options.old), paragraphs(options.new)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     found = changes(old, new)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import struct
 import zipfile
 import zlib
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.unit.skills.builtin.script import run
+from tests.unit.skills.builtin.script import BUILTIN, run
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
 SALES = """Date;Region;Amount
 01.03.2026;North;1.200,50
@@ -101,3 +106,36 @@ def test_no_file_is_too_odd(raw: bytes, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(raw)
     code = 0 if raw.startswith(b"name") else 1
     assert "Traceback" not in run("csv-report/report.py", "t.csv", cwd=tmp_path, code=code)
+
+
+def picture() -> ModuleType:
+    """The script that draws, which needs the container's program only for its last step."""
+    path = BUILTIN / "csv-report" / "scripts" / "picture.py"
+    spec = importlib.util.spec_from_file_location("csv_report_picture", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+NUMBERS = st.floats(-1e12, 1e12, allow_nan=False)
+
+
+@given(st.lists(st.tuples(st.text(max_size=40), NUMBERS), min_size=1, max_size=20))
+def test_any_chart_is_well_formed(points: list[tuple[str, float]]) -> None:
+    draw = picture()
+    for svg in (draw.bars_svg("a < b", "n & m", points), draw.line_svg("t", "n", points)):
+        root = ElementTree.fromstring(svg)
+        assert '="nan"' not in svg
+        assert root.attrib["width"] == "1000"
+
+
+@given(NUMBERS, NUMBERS)
+def test_a_scale_holds_both_ends_with_few_round_numbers(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    ticks = picture().scale(low, high)
+    slack = 1e-9 * max(abs(low), abs(high))
+    assert ticks[0] <= low + slack
+    assert ticks[-1] >= high - slack
+    assert 2 <= len(ticks) <= 8
