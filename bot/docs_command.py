@@ -1,0 +1,227 @@
+"""/docs: the owner's documents, with or without a model.
+
+/docs                the list, with buttons      /docs add           with a file, or as a reply
+/docs ask WORDS      the passages that answer    /docs find WORDS    the same
+/docs remove NAME    deletes it, after a tap
+
+    o:r:12  asks whether to remove document 12    o:x:12  removes it
+    o:p:34  sends passage 34, quoted
+
+Threat: a tap removes something else than was shown. Numbers are never used again, and what a number
+names is said again before anything is deleted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from bot.cards import Card, short
+from bot.files import MAX_BYTES, too_big
+from bot.render import compose
+from coordinator.knowledge.formats import refuse
+from coordinator.knowledge.ingest import discard
+from coordinator.knowledge.types import DocumentId, DocumentState
+from core.errors import UserFacing
+from core.workspace.diff import size_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bot.files import FileStore
+    from bot.outbox_store import OutboxStore
+    from bot.route import Route
+    from bot.updates import Message, Press
+    from coordinator.knowledge.index import Index
+    from coordinator.knowledge.search import Search
+    from coordinator.knowledge.store import Store
+    from coordinator.knowledge.types import Document, Passage
+
+LISTED = 20
+SHOWN = 5
+QUOTE = 320
+PASSAGE_CAP = 3_500
+TOO_OLD = "This button is too old."
+USAGE = """Documents that I can answer from.
+
+/docs add with a file, or as a reply to one
+/docs ask WORDS shows what they say
+/docs remove NAME"""
+ADD_USAGE = "Send a document with /docs add as its caption, or reply to a document with /docs add."
+ASK_USAGE = "Say what to look for: /docs ask notice period"
+
+
+class DocsCommand:
+    """The command and its buttons."""
+
+    def __init__(  # noqa: PLR0913, RUF100 - wired once
+        self, *, documents: Store, search: Search, index: Index, store: OutboxStore,
+        files: FileStore, wake: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._documents = documents
+        self._search = search
+        self._index = index
+        self._store = store
+        self._files = files
+        self._wake = wake
+
+    async def handle(self, route: Route, message: Message, rest: str) -> None:
+        """/docs …."""
+        action, _, words = rest.partition(" ")
+        words = words.strip()
+        match action.lower():
+            case "":
+                await self._list(route, message)
+            case "add":
+                await self._add(route, message)
+            case "ask" | "find":
+                await self._ask(route, message, words)
+            case "remove":
+                await self._remove(route, message, words)
+            case _:
+                raise UserFacing(USAGE)
+
+    async def _list(self, route: Route, message: Message) -> None:
+        if message.file is not None:
+            await self._add(route, message)
+            return
+        found = await self._documents.documents()
+        await route.show(self._store, message.sender.chat_id, documents_card(found))
+
+    async def _add(self, route: Route, message: Message) -> None:
+        chat_id = message.sender.chat_id
+        if message.file is not None:
+            if message.file.size > MAX_BYTES:
+                raise UserFacing(too_big(message.file), "Put it into the folder `docs` instead.")
+            refuse(message.file.name, message.file.size)
+            wanted = [await self._files.add(route.session, message, error=None)]
+            route.has_files = True
+        elif message.reply_to is not None:
+            stored = await self._files.of_message(route.session, chat_id, message.reply_to)
+            wanted = [file.id for file in stored]
+            names = [file.name for file in stored if file.error]
+            if names:
+                raise UserFacing(f"{names[0]} could not be fetched. Please send it again.")
+        else:
+            wanted = []
+        if not wanted:
+            raise UserFacing(ADD_USAGE)
+        for number in wanted:
+            await self._documents.want(route.session, number, chat_id)
+        await route.say(self._store, chat_id, "I am reading it. You will hear when it is done.")
+        route.later.append(self._woken)
+
+    async def _woken(self) -> None:
+        self._wake()
+
+    async def _ask(self, route: Route, message: Message, words: str) -> None:
+        if not words:
+            raise UserFacing(ASK_USAGE)
+        found = await self._search.find(words, limit=SHOWN)
+        if not found:
+            is_empty = await self._index.is_empty()
+            text = (
+                "You have no documents yet." if is_empty else "Your documents do not speak of it."
+            )
+            raise UserFacing(text, ADD_USAGE if is_empty else "")
+        await route.show(self._store, message.sender.chat_id, passages_card(found))
+
+    async def _remove(self, route: Route, message: Message, name: str) -> None:
+        found = [d for d in await self._documents.documents() if d.name.lower() == name.lower()]
+        if not found:
+            raise UserFacing(f"There is no document {short(name, 80)!r}.", "/docs lists them.")
+        await route.show(self._store, message.sender.chat_id, removal_card(found[0]))
+
+    # --- buttons ---
+
+    async def pressed(self, route: Route, press: Press, what: str) -> str:
+        """Does what a button says; returns the short answer for the owner."""
+        action, _, number = what.partition(":")
+        if not number.isdecimal() or len(number) > 9:
+            return TOO_OLD
+        match action:
+            case "p":
+                return await self._quote(route, press, int(number))
+            case "r":
+                return await self._confirm(route, press, DocumentId(int(number)))
+            case "x":
+                return await self._removed(route, DocumentId(int(number)))
+        return TOO_OLD
+
+    async def _quote(self, route: Route, press: Press, number: int) -> str:
+        around = await self._index.around(number, reach=0)
+        if not around:
+            return "That document was replaced or removed."
+        await route.show(self._store, press.sender.chat_id, passage_card(around[0]))
+        return ""
+
+    async def _confirm(self, route: Route, press: Press, number: DocumentId) -> str:
+        for document in await self._documents.documents():
+            if document.id == number:
+                await route.show(self._store, press.sender.chat_id, removal_card(document))
+                return ""
+        return "It is gone already."
+
+    async def _removed(self, route: Route, number: DocumentId) -> str:
+        name = await self._documents.name_of(route.session, number)
+        if not name:
+            return "It is gone already."
+        paths = await self._documents.remove(route.session, name)
+        route.later.append(lambda: asyncio.to_thread(discard, paths))
+        return f"{short(name, 80)} is removed."
+
+
+def documents_card(found: Sequence[Document]) -> Card:
+    """The answer to /docs. Pure."""
+    if not found:
+        return Card(piece=compose("You have no documents yet.\n\n", ADD_USAGE))
+    parts: list[str | tuple[str, str]] = [("bold", f"Your documents: {len(found)}"), "\n"]
+    for document in found[:LISTED]:
+        parts += ["\n", ("bold", short(document.name, 80)), f" · {facts_of(document)}"]
+    if len(found) > LISTED:
+        parts.append(f"\n… and {len(found) - LISTED} more. /docs ask searches all of them.")
+    parts.append("\n\n/docs ask WORDS shows what they say.")
+    keys = tuple(((f"Remove {short(d.name, 40)}", f"o:r:{d.id}"),) for d in found[:LISTED])
+    return Card(piece=compose(*parts), keys=keys)
+
+
+def facts_of(document: Document) -> str:
+    """Size and state of a document in a few words. Pure."""
+    parts = [size_text(document.size)]
+    if document.pages:
+        parts.append(f"{document.pages} page{'s' * (document.pages != 1)}")
+    match document.state:
+        case DocumentState.QUEUED:
+            parts.append("waits to be read")
+        case DocumentState.READING:
+            parts.append("is being read")
+        case DocumentState.EMBEDDING:
+            share = 100 * document.done // max(document.chunks, 1)
+            parts.append(f"answers by words; by meaning: {share} %")
+        case DocumentState.FAILED:
+            parts.append(f"cannot be used: {short(document.error or '', 160)}")
+        case DocumentState.READY:
+            parts.append("ready")
+    return " · ".join(parts)
+
+
+def passages_card(found: Sequence[Passage]) -> Card:
+    """The passages that answer, shortened, each with a button for the whole. Pure."""
+    parts: list[str | tuple[str, str]] = []
+    for number, passage in enumerate(found, start=1):
+        text = short(" ".join(passage.text.split()), QUOTE)
+        parts += [("bold", f"{number}. {short(passage.place, 160)}"), "\n", text, "\n\n"]
+    keys = (tuple((f"Passage {n}", f"o:p:{p.id}") for n, p in enumerate(found, start=1)),)
+    return Card(piece=compose(*parts), keys=keys)
+
+
+def passage_card(passage: Passage) -> Card:
+    """One passage in full. Pure."""
+    text = short(passage.text.strip(), PASSAGE_CAP)
+    return Card(piece=compose(("bold", short(passage.place, 160)), "\n", ("blockquote", text)))
+
+
+def removal_card(document: Document) -> Card:
+    """What would be deleted. Pure."""
+    text = f"Remove {short(document.name, 120)}? I will no longer answer from it."
+    return Card(piece=compose(text), keys=((("Remove", f"o:x:{document.id}"),),))

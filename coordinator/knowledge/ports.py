@@ -1,0 +1,62 @@
+"""What the knowledge base needs from others: a reader of files, vectors, and a way to tell.
+
+While one is away it raises `Retryable`: the work waits in Postgres, and words alone answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from core.db import Session
+
+Kind = Literal["query", "passage"]
+
+
+class Embedded(Protocol):
+    """One vector a text, in order, made by `model`."""
+
+    @property
+    def model(self) -> str:
+        """The model's name; vectors of two models cannot be compared."""
+
+    @property
+    def vectors(self) -> Sequence[Sequence[float]]:
+        """Of length 1 each."""
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors."""
+
+    @property
+    def name(self) -> str:
+        """The model in force; another name means that everything is embedded anew."""
+
+    async def embed(self, texts: Sequence[str], *, kind: Kind) -> Embedded:
+        """The vectors. `Retryable` while the model is away, `UserFacing` when it needs mending."""
+
+
+class Reader(Protocol):
+    """Reads a file in a container of its own."""
+
+    async def read(self, path: Path, name: str) -> Path:
+        """The file with the pages, one JSON object a line.
+
+        `UserFacing` says why the document cannot be read, `Retryable` that nobody can read now.
+        """
+
+
+class Notices(Protocol):
+    """How the owner hears about a document. Everything is part of the caller's transaction."""
+
+    async def say(self, session: Session, chat_id: int, text: str) -> None:
+        """A message of its own."""
+
+    async def show(self, session: Session, chat_id: int, text: str, *, card: int | None) -> int:
+        """One message that is edited; returns its number for the next edit."""
+
+    def wake(self) -> None:
+        """To be called after a commit."""

@@ -1,0 +1,122 @@
+"""Finds passages: words and vectors at the same time, fused; phrases and neighbours count.
+
+The figures below were chosen on the public chunking set (see docs/explanation/knowledge.md). While
+no vectors are there, or the embedder is away, the words alone answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from coordinator.fusion import Hit, fuse, ordered
+from coordinator.knowledge.terms import terms_of
+from core.errors import Retryable, UserFacing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from coordinator.knowledge.index import Found, Index
+    from coordinator.knowledge.ports import Embedder
+    from coordinator.knowledge.types import Passage
+
+log = logging.getLogger(__name__)
+
+WORDS, VECTORS = 0.5, 0.5
+PHRASE = 0.7
+SHARE = 0.06  # of a hit's score, for the chunks beside it
+KIN = 0.1  # of the score of a document's best hit, for its other hits
+WORD_HITS, VECTOR_HITS = 100, 100
+QUESTION_CAP = 2_000
+EMBED_WITHIN_S = 2.0
+
+
+class Search:
+    """One search over all documents."""
+
+    def __init__(self, index: Index, embedder: Embedder | None = None) -> None:
+        self._index = index
+        self._embedder = embedder
+
+    async def find(self, question: str, *, limit: int = 5) -> list[Passage]:
+        """The best passages, best first.
+
+        Raises `Retryable` only when Postgres is away; cancelling leaves nothing.
+        """
+        question = question[:QUESTION_CAP]
+        async with asyncio.TaskGroup() as group:
+            words = group.create_task(self._by_words(question))
+            near = group.create_task(self._by_meaning(question))
+        hits = combine(*words.result(), near.result())
+        return await self._index.passages({hit.id: hit.score for hit in hits[:limit]})
+
+    async def find_with(
+        self, question: str, vector: Sequence[float], *, model: str, limit: int = 5
+    ) -> list[Passage]:
+        """The same with the question's vector at hand."""
+        async with asyncio.TaskGroup() as group:
+            words = group.create_task(self._by_words(question))
+            near = group.create_task(self._index.by_vector(vector, model=model, limit=VECTOR_HITS))
+        hits = combine(*words.result(), near.result())
+        return await self._index.passages({hit.id: hit.score for hit in hits[:limit]})
+
+    async def _by_words(self, question: str) -> tuple[list[Found], dict[tuple[str, str], float]]:
+        terms = terms_of(question)
+        found, worth = await self._index.by_words(terms, limit=WORD_HITS)
+        return found, pairs_of(terms, worth)
+
+    async def _by_meaning(self, question: str) -> list[Found]:
+        if self._embedder is None:
+            return []
+        try:
+            async with asyncio.timeout(EMBED_WITHIN_S):
+                embedded = await self._embedder.embed([question], kind="query")
+        except (Retryable, UserFacing, TimeoutError) as error:
+            log.info("searching by words only: %s", error)
+            return []
+        vector = embedded.vectors[0]
+        return await self._index.by_vector(vector, model=embedded.model, limit=VECTOR_HITS)
+
+
+def pairs_of(terms: Sequence[str], worth: Mapping[str, float]) -> dict[tuple[str, str], float]:
+    """The pairs of words that follow each other in a question, and what finding one is worth."""
+    return {
+        (first, second): (worth.get(first, 0.0) + worth.get(second, 0.0)) / 2
+        for first, second in pairwise(terms)
+    }
+
+
+def combine(
+    words: Sequence[Found], pairs: Mapping[tuple[str, str], float], near: Sequence[Found]
+) -> list[Hit]:
+    """One ranking of what both searches found, best first. Pure.
+
+    A pair of words that stands in a chunk as it stands in the question adds to the words' score. A
+    chunk gets a share of the score of the chunks before and after it.
+    """
+    known = {found.id: found for found in (*near, *words)}
+    by_words = [Hit(id=f.id, score=f.score + PHRASE * _phrases(f.terms, pairs)) for f in words]
+    by_vector = [Hit(id=f.id, score=f.score) for f in near]
+    hits = fuse([by_words, by_vector], [WORDS, VECTORS])
+    return _shared(hits, known)
+
+
+def _phrases(terms: str, pairs: Mapping[tuple[str, str], float]) -> float:
+    return sum(worth for (a, b), worth in pairs.items() if f" {a} {b} " in terms)
+
+
+def _shared(hits: list[Hit], known: Mapping[int, Found]) -> list[Hit]:
+    places = {(found.document_id, found.position): found.id for found in known.values()}
+
+    best: dict[int, float] = {}
+    for hit in hits:
+        best.setdefault(known[hit.id].document_id, hit.score)
+    own = {hit.id: hit.score + KIN * best[known[hit.id].document_id] for hit in hits}
+    for hit in hits:
+        at = known[hit.id]
+        for step in (-1, 1):
+            if (beside := places.get((at.document_id, at.position + step))) is not None:
+                own[beside] = own.get(beside, 0.0) + SHARE * hit.score
+    return ordered(own)

@@ -1,0 +1,290 @@
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from coordinator.knowledge.arrivals import Arrivals
+from coordinator.knowledge.index import Index
+from coordinator.knowledge.ingest import BROKE_OFF, Ingest
+from coordinator.knowledge.search import Search
+from coordinator.knowledge.store import NewDocument, Store
+from core.db import Database
+from core.errors import Retryable, UserFacing
+from core.migrate import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+SIDE = 8
+
+
+@dataclass
+class Embedded:
+    model: str
+    vectors: list[list[float]]
+
+
+@dataclass
+class Embedder:
+    """Says which of a few words a text holds; away when told so."""
+
+    name: str = "first"
+    is_away: bool = False
+    asked: int = 0
+
+    async def embed(self, texts, *, kind):
+        if self.is_away:
+            raise Retryable("away", 0.1)
+        self.asked += len(texts)
+        return Embedded(self.name, [self._one(text) for text in texts])
+
+    def _one(self, text: str) -> list[float]:
+        vector = [0.01] * SIDE
+        for word in text.lower().split():
+            vector[hashlib.sha256(word.encode()).digest()[0] % SIDE] += 1.0
+        length = sum(n * n for n in vector) ** 0.5
+        return [n / length for n in vector]
+
+
+@dataclass
+class Reader:
+    """Gives each text file back as one page; stuck, away or refusing when told so."""
+
+    folder: Path
+    refusal: str = ""
+    is_away: bool = False
+    hold: asyncio.Event | None = None
+    began: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def read(self, path: Path, name: str) -> Path:
+        self.began.set()
+        if self.hold is not None:
+            await self.hold.wait()
+        if self.refusal:
+            raise UserFacing(self.refusal)
+        if self.is_away:
+            raise Retryable("away", 0.1)
+        target = self.folder / "pages.jsonl"
+        target.write_text(json.dumps({"text": path.read_text(), "page": 1}) + "\n")  # noqa: ASYNC240 - tiny
+        return target
+
+
+@dataclass
+class Notices:
+    told: list[str] = field(default_factory=list)
+
+    async def say(self, session, chat_id, text):
+        self.told.append(text)
+
+    async def show(self, session, chat_id, text, *, card):
+        self.told.append(text)
+        return 1
+
+    def wake(self):
+        return
+
+
+class Base:
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.database, self.folder = database, folder
+        self.store, self.index = Store(database), Index(database)
+        self.embedder, self.reader, self.notices = Embedder(), Reader(folder), Notices()
+        self.search = Search(self.index, self.embedder)
+        self.ingest = self.new_ingest()
+        self.arrivals = Arrivals(
+            database=database, store=self.store, notices=self.notices, kept=folder / "kept",
+            folder=folder / "docs", on_news=self.ingest.wake,
+        )  # fmt: skip
+
+    def new_ingest(self) -> Ingest:
+        return Ingest(
+            database=self.database, store=self.store, reader=self.reader, embedder=self.embedder,
+            notices=self.notices,
+        )  # fmt: skip
+
+    async def add(self, name: str, text: str) -> None:
+        path = self.folder / hashlib.sha256(text.encode()).hexdigest()[:8]
+        path.write_text(text)
+        new = NewDocument(name=name, digest=path.name, path=str(path), size=len(text),
+                          source="chat", chat_id=5)  # fmt: skip
+        async with self.database.transaction() as session:
+            await self.store.add(session, new)
+
+    async def read(self) -> None:
+        while (document := await self.store.take()) is not None:
+            await self.ingest._read(document)
+
+    async def embed(self) -> None:
+        step = asyncio.ensure_future(self.ingest.embed_step())  # noqa: TID251 - one step, then its pause
+        while await self.store.unembedded(1) or (await self.state()) == "embedding":
+            if step.done():
+                await step
+            await asyncio.sleep(0.01)
+        step.cancel()
+        await asyncio.gather(step, return_exceptions=True)
+
+    async def state(self) -> str:
+        return ",".join(str(d.state) for d in await self.store.documents())
+
+    async def texts(self, question: str) -> list[str]:
+        return [p.text for p in await self.search.find(question)]
+
+
+@pytest.fixture
+async def base(database_url: str, tmp_path: Path) -> AsyncIterator[Base]:
+    database = await Database.connect(database_url)
+    await migrate(database)
+    yield Base(database, tmp_path)
+    await database.close()
+
+
+async def test_a_document_answers_by_its_words_before_there_are_vectors(base):
+    base.embedder.is_away = True
+    await base.add("lease.md", "# Lease\n\nThe notice period is three months.")
+    await base.read()
+    assert await base.state() == "embedding"
+    (found,) = await base.search.find("notice period")
+    assert found.place == "lease.md, p. 1"
+    with pytest.raises(Retryable):
+        await base.ingest.embed_step()
+
+
+async def test_a_document_is_ready_once_every_chunk_has_a_vector(base):
+    await base.add("lease.md", "The notice period is three months.")
+    await base.read()
+    await base.embed()
+    assert await base.state() == "ready"
+    near = await base.index.by_vector(base.embedder._one("three months"), model="first", limit=3)
+    assert len(near) == 1
+
+
+async def test_the_old_document_answers_until_the_new_one_can(base):
+    await base.add("lease.md", "The rent is five hundred.")
+    await base.read()
+    await base.add("lease.md", "The rent is six hundred.")
+    assert await base.texts("rent") == ["The rent is five hundred."]
+    await base.read()
+    assert await base.texts("rent") == ["The rent is six hundred."]
+    assert len(await base.store.documents()) == 1
+
+
+async def test_a_new_version_that_cannot_be_read_leaves_the_old_one(base):
+    await base.add("lease.md", "The rent is five hundred.")
+    await base.read()
+    await base.add("lease.md", "broken")
+    base.reader.refusal = "It is damaged."
+    await base.read()
+    assert await base.texts("rent") == ["The rent is five hundred."]
+    assert any("It is damaged." in text for text in base.notices.told)
+
+
+async def test_the_same_file_again_changes_nothing(base):
+    await base.add("a.md", "words")
+    await base.read()
+    await base.add("a.md", "words")
+    assert await base.store.take() is None
+
+
+async def test_a_document_whose_reading_was_killed_is_read_again_and_not_doubled(base):
+    await base.add("a.md", "one two three")
+    await base.store.take()  # the process that took it is gone
+    await base.read()
+    assert await base.texts("two") == ["one two three"]
+
+
+async def test_a_document_that_kills_its_reader_each_time_is_given_up(base):
+    await base.add("a.md", "one two three")
+    for _ in range(3):
+        await base.store.take()
+    await base.read()
+    (document,) = await base.store.documents()
+    assert document.error == BROKE_OFF
+
+
+async def test_a_cancelled_reading_leaves_nothing_half_done(base):
+    await base.add("a.md", "one two three")
+    base.reader.hold = asyncio.Event()
+    work = asyncio.ensure_future(base.ingest.read_step())  # noqa: TID251 - cancelled below
+    await base.reader.began.wait()
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+    base.reader.hold = None
+    await base.read()
+    assert await base.texts("two") == ["one two three"]
+
+
+async def test_waiting_for_a_reader_does_not_count_as_a_try(base):
+    await base.add("a.md", "one two three")
+    base.reader.is_away = True
+    taken = await base.store.take()
+    await base.store.put_back(taken, 0.0)
+    again = await base.store.take()
+    assert again.taken == taken.taken
+
+
+async def test_another_model_embeds_all_again_and_both_can_be_read_meanwhile(base):
+    await base.add("a.md", "one two three")
+    await base.read()
+    await base.embed()
+    base.embedder.name = "second"
+    await base.store.use_model("second")
+    vector = base.embedder._one("two")
+    assert await base.index.by_vector(vector, model="first", limit=3)
+    assert await base.texts("two") == ["one two three"]
+    await base.embed()
+    assert await base.index.by_vector(vector, model="second", limit=3)
+    assert not await base.index.by_vector(vector, model="first", limit=3)
+
+
+async def test_many_vectors_are_chosen_by_their_signs_and_compared_in_full(base, monkeypatch):
+    monkeypatch.setattr("coordinator.knowledge.store.CENTER_FROM", 1)
+    await base.add("a.md", "one two three")
+    await base.add("b.md", "four five six")
+    await base.read()
+    await base.embed()
+    await base.store.tidy(await base.store.use_model("first"))
+    found = await base.index.by_vector(base.embedder._one("four five six"), model="first", limit=2)
+    assert found[0].terms == " four fiv six "
+
+
+async def test_removing_a_document_removes_all_that_was_made_of_it(base):
+    await base.add("a.md", "one two three")
+    await base.read()
+    await base.embed()
+    async with base.database.transaction() as session:
+        await base.store.remove(session, "a.md")
+    assert await base.texts("two") == []
+    for table in ("knowledge_chunks", "knowledge_postings", "knowledge_vectors"):
+        assert await base.database.fetchval(f"select count(*) from {table}") == 0
+
+
+async def test_a_file_in_the_folder_is_taken_once_and_again_when_it_changes(base, monkeypatch):
+    monkeypatch.setattr("coordinator.knowledge.arrivals.FOLDER_EVERY_S", 0.0)
+    folder = base.folder / "docs"
+    folder.mkdir()
+    (folder / "a.md").write_text("The rent is five hundred.")
+    (folder / "b.exe").write_text("x")
+    for _ in range(4):
+        await base.arrivals.folder_step()
+    await base.read()
+    assert [d.name for d in await base.store.documents()] == ["a.md"]
+    (folder / "a.md").write_text("The rent is six hundred pounds.")
+    for _ in range(3):
+        await base.arrivals.folder_step()
+    await base.read()
+    assert await base.texts("rent") == ["The rent is six hundred pounds."]
+    async with base.database.transaction() as session:
+        await base.store.remove(session, "a.md")
+    again = Arrivals(
+        database=base.database, store=base.store, notices=base.notices, kept=base.folder / "kept",
+        folder=folder, on_news=lambda: None,
+    )  # fmt: skip
+    for _ in range(3):
+        await again.folder_step()
+    assert await base.store.documents() == []
