@@ -7,7 +7,8 @@ ARG BASE_IMAGE=python:3.11-slim-bookworm
 FROM ${BASE_IMAGE} AS executor
 SHELL ["/bin/sh", "-eu", "-c"]
 RUN missing=""; \
-    for package in bash ca-certificates coreutils curl file git jq procps ripgrep unzip; do \
+    for package in bash ca-certificates coreutils curl file fonts-dejavu-core git jq librsvg2-bin \
+            poppler-utils procps ripgrep unzip; do \
         dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"; \
     done; \
     if [ -n "$missing" ]; then \
@@ -29,7 +30,30 @@ WORKDIR /work
 # The launcher names the command of every container; this only makes a bare `docker run` harmless.
 CMD ["true"]
 
-# ---- browser: comes with the browser tasks, on top of executor.
+# ---- browser: the same worker with Debian's Chromium and the tools that drive it, on top of executor.
+FROM executor AS browser
+USER root
+RUN missing=""; \
+    for package in chromium fonts-liberation fonts-noto-color-emoji openssl; do \
+        dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"; \
+    done; \
+    if [ -n "$missing" ]; then \
+        apt-get update -q && apt-get install -q -y --no-install-recommends $missing; \
+        rm -rf /var/lib/apt/lists/*; \
+    fi
+COPY executors/browser /opt/agentai/executors/browser
+RUN python3 -I -m compileall -q --invalidation-mode unchecked-hash /opt/agentai/executors/browser
+ENV AGENTAI_BOX=browser
+USER 10001:10001
+
+# ---- reader: the same worker with the libraries that parse documents. `agentai image reader` puts them in extras/.
+FROM executor AS reader
+USER root
+COPY extras/site /opt/reader
+COPY executors/reader /opt/agentai/executors/reader
+RUN python3 -I -m compileall -q --invalidation-mode unchecked-hash /opt/agentai/executors/reader /opt/reader || true
+ENV PYTHONPATH=/opt/agentai:/opt/reader
+USER 10001:10001
 
 # ---- service: bot, coordinator and heartbeat; the executor host runs the same image with another command.
 FROM ${BASE_IMAGE} AS service

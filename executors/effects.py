@@ -166,8 +166,9 @@ class Effects:
             raise Denied(Reason.CARDS, explain(Reason.CARDS))
 
     async def _request(self, wanted: list[Wanted], verdict: Verdict) -> Approval:
-        """A new card. What destroys or touches production is approved once, whatever was asked."""
-        is_once = any(_is_grave(one.effect) for one in wanted)
+        """A new card. What destroys, touches production or is held is approved once."""
+        is_held = verdict.code is Reason.HOLD
+        is_once = is_held or any(_is_grave(one.effect) for one in wanted)
         may_remember = not is_once and all(one.ask.remember for one in wanted)
         asks = [_once(one.ask) if is_once else one.ask for one in wanted]
         return await self._p.approvals.request(
@@ -251,12 +252,12 @@ class Effects:
         await self._write_denial(one.effect.scope, str(code))
 
     async def note_refusal(self, scope: str, code: str) -> None:
-        """Writes down that a skill's task tried what its manifest does not hold, or never may.
+        """Writes down that the task tried what its manifest does not hold, or what never may be.
 
         The same once a process: a task that tries again and again would fill the audit trail.
         """
         is_known = (scope, code) in self._noted or len(self._noted) >= NOTED_CAP
-        if self.task.manifest is not None and not is_known:
+        if not is_known:
             self._noted.add((scope, code))
             await self._write_denial(scope, code)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from core.approvals import Remember
 from core.policy import Effect, EffectKind, Tier, secret_scope
+from executors.forms import kind_of
 from executors.overrides import is_git_fetch
 
 if TYPE_CHECKING:
@@ -48,6 +49,14 @@ def request_effect(asked: Asked, secrets: tuple[str, ...], *, in_production: boo
         effect, secrets=secrets, bytes_out=len(asked.body),
         is_production=in_production and effect.tier is not Tier.READ,
     )  # fmt: skip
+
+
+def form_effect(effect: Effect, asked: Asked, *, has_secret: bool) -> Effect:
+    """A browser's request: what a form sends may buy or log in, so it is asked about each time."""
+    is_form = kind_of(asked.headers) in {"urlencoded", "multipart"}
+    if effect.tier is Tier.CHANGE and (is_form or has_secret):
+        return replace(effect, tier=Tier.DESTRUCTIVE)
+    return effect
 
 
 def request_arguments(asked: Asked, effect: Effect) -> dict[str, Json]:

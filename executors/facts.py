@@ -1,7 +1,8 @@
 """What the kernel is told about one task: layers, scopes, words, labels, and what was used up.
 
 Threat: a verdict from facts that are no longer true. They are at most a second old; whoever knows
-that something changed calls `forget`, which also spoils what is being read at that moment. Cards
+that something changed calls `forget`, which also spoils what is being read at that moment. Whether
+a standing rule holds effects back is read anew each time: the owner was told that it holds. Cards
 are counted where somebody is asked, for one that is open already may be found again.
 """
 
@@ -12,7 +13,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from core.manifests import grant_from_json
+from core.manifests import grant_from_json, is_owners_own
 from core.policy import (
     Budget,
     Context,
@@ -82,7 +83,7 @@ class TaskFacts:
         spent = kept[1].spent
         reached = spent.destinations | self._reached
         spent = replace(spent, calls=spent.calls + self._calls, destinations=reached)
-        return replace(kept[1], spent=spent)
+        return replace(kept[1], spent=spent, hold=await self._seen.hold())
 
     async def _read(self) -> tuple[float, Context] | None:
         """Facts of now, or None when they were spoilt meanwhile."""
@@ -140,7 +141,7 @@ class TaskFacts:
 
     def _declared(self) -> Grant:
         """What the owner saw of the task's skill and allowed; a shipped one is active unseen."""
-        is_seen = self._order is not None and self._order.is_seen
+        is_seen = self._order.is_seen if self._order else is_owners_own(self._task.manifest)
         return self.manifest if is_seen else Grant()
 
     def allows_tool(self, tool: str) -> bool:
@@ -192,8 +193,13 @@ class TaskFacts:
 
 
 def _manifest(task: Task, budget: Budget) -> Grant:
-    """What the task's skill declared when it was queued; a task without one adds no limit."""
-    return Grant.everything(budget) if task.manifest is None else grant_from_json(task.manifest)
+    """What the task's skill declared when it was queued; a task without one adds no limit.
+
+    A quiet one without has nothing: nobody asked for it.
+    """
+    if task.manifest is None:
+        return Grant(budget=budget) if task.is_quiet else Grant.everything(budget)
+    return grant_from_json(task.manifest)
 
 
 def host_rule(rule: object) -> HostRule:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from core.approvals import Ask
 from core.errors import Denied, UserFacing
-from core.policy import Action, Decision, Label, Spent, decide, explain
+from core.hygiene import clean
+from core.policy import Action, Decision, Hold, Label, Spent, decide, explain
 from core.policy.reasons import Reason
 from core.policy.words import has_host
 from core.spawn import insist
@@ -22,14 +23,17 @@ from executors.effects import Wanted
 from executors.egress import (
     READS,
     egress_effect,
+    form_effect,
     readable_body,
     request_arguments,
     request_effect,
     request_remember,
     tunnel_effect,
 )
+from executors.forms import fields, is_report, shown_fields, without
 from executors.gateway.ports import Forward, Inspect, Refused, Splice
 from executors.gateway.splices import Splices
+from executors.looks import ASKING, address_of
 from executors.overrides import is_overridden
 from executors.placeholders import misplaced
 from executors.task_secrets import TaskSecrets
@@ -44,11 +48,13 @@ if TYPE_CHECKING:
     from core.vault import Vault
     from executors.effects import Effects
     from executors.gateway.hosts import Host
-    from executors.gateway.ports import Asked, Headers
+    from executors.gateway.ports import Asked
+    from executors.looks import Looks
     from executors.placeholders import Stand
 
 HOLD_S = 45.0
 HTTPS_PORT = 443
+PLACE_CAP = 80
 MISPLACED = Refused(
     code=Reason.FOREIGN_SECRET,
     text="A secret may only stand in its own header, to its own host, over https.",
@@ -57,6 +63,7 @@ OVERRIDDEN = Refused(
     code="override_refused",
     text="The request may not ask the server to read another method or place into it.",
 )
+REPORT = Refused(code="background", text="Reports that a browser makes by itself are not sent.")
 PLAIN_HTTP = Refused(code="plain_http", text="Port 443 is for https; use a tunnel.")
 
 
@@ -70,11 +77,14 @@ class TaskJudge:
     """Implements `executors.gateway.ports.Judge` for one task."""
 
     def __init__(
-        self, effects: Effects, *, stands: Sequence[Stand], vault: Vault, config: int, sent_cap: int
-    ) -> None:
+        self, effects: Effects, *, stands: Sequence[Stand], vault: Vault, config: int,
+        sent_cap: int, looks: Looks | None = None,
+    ) -> None:  # fmt: skip
         self._effects = effects
         self._secrets = TaskSecrets(effects.facts, vault, stands)
+        self._stands = tuple(stands)
         self._config = config
+        self._looks = looks  # only a task with a browser has them
         self._left = sent_cap
         self._unbooked = 0
         self._open: dict[int, _Open] = {}
@@ -90,15 +100,21 @@ class TaskJudge:
             await self._effects.note_refusal(f"egress:{host}:{port}:CONNECT", verdict.code)
             return Refused(code=verdict.code, text=explain(verdict.code))
         if not _rules(context, host, port) and not has_host(context.words, host):
+            await self._effects.note_refusal(f"egress:{host}:{port}:CONNECT", Reason.ACCESS)
             return _ask_for(host, port, "GET")
-        if not self._is_unread(context, host, port):
+        if self._looks is not None or not self._is_unread(context, host, port):
             return Inspect()
         await self._effects.permit([self._bound(tunnel_effect(host, port))])
         await self._effects.taint(Label.UNTRUSTED)
         return Splice()
 
     def _is_unread(self, context: Context, host: Host, port: int) -> bool:
-        """Whether all on it was granted and nothing there needs a look."""
+        """Whether all on it was granted and nothing there needs a look.
+
+        While a standing rule holds changes back everything does: a tunnel hides what it sends.
+        """
+        if context.hold is not Hold.NONE:
+            return False
         rules = _rules(context, host, port)
         if not rules or any(rule.looks_inside for rule in rules):
             return False
@@ -126,12 +142,15 @@ class TaskJudge:
     async def request(self, asked: Asked) -> Refused | Forward:
         """See the port. Where the owner must be asked it waits a while, then says so."""
         used = self._secrets.used_in(asked)
-        refused = _malformed(asked, used)
+        refused = self._refused(asked, used)
         if refused is MISPLACED and await self._secrets.read_again():
             used = self._secrets.used_in(asked)
-            refused = _malformed(asked, used)
+            refused = self._refused(asked, used)
+        scope = f"egress:{asked.host}:{asked.port}:{asked.method}"
+        if refused is None and await self._is_foreign(asked):
+            await self._effects.note_refusal(scope, Reason.ACCESS)
+            return _ask_for(asked.host, asked.port, asked.method)
         if refused is not None:
-            scope = f"egress:{asked.host}:{asked.port}:{asked.method}"
             await self._effects.note_refusal(scope, refused.code)
             return refused
         try:
@@ -143,18 +162,56 @@ class TaskJudge:
         except UserFacing as error:
             return Refused(code="secret_missing", text=error.sentence())
 
+    def _refused(self, asked: Asked, used: Sequence[Stand]) -> Refused | None:
+        """What no grant and no tap can mend; a browser's form may hold stand-ins in its fields."""
+        if self._looks is not None and is_report(asked):
+            return REPORT
+        return _malformed(replace(asked, body=without(asked.body, self._in_form(asked))), used)
+
+    async def _is_foreign(self, asked: Asked) -> bool:
+        """Whether a page took something from a host that nobody named: pages do that all the time.
+
+        It is refused as a tunnel there would be; a card for each picture would bury the real ones.
+        """
+        if self._looks is None:
+            return False
+        context = await insist(self._effects.context)
+        is_known = _rules(context, asked.host, asked.port) or has_host(context.words, asked.host)
+        return not is_known
+
+    def _in_form(self, asked: Asked) -> tuple[Stand, ...]:
+        return () if self._looks is None else self._secrets.in_form(asked)
+
     async def _permitted(self, asked: Asked, used: tuple[Stand, ...]) -> Forward:
         """Secrets are opened when all is allowed and before a tap is used up."""
-        wanted = self._of(asked, used, await insist(self._effects.context))
-        headers: list[Headers] = []
+        in_form = self._in_form(asked)
+        wanted = self._of(asked, used, in_form, await insist(self._effects.context))
+        ready: list[Forward] = []
 
         async def prepare() -> None:
             await self._secrets.learn(asked.host)
-            headers.append(await self._secrets.put_into(asked.headers, used))
+            headers = await self._secrets.put_into(asked.headers, used)
+            body = await self._secrets.put_into_form(asked, in_form) if in_form else None
+            ready.append(Forward(headers=headers, body=body))
 
-        (ticket,) = await self._effects.permit([wanted], wait_s=HOLD_S, prepare=prepare)
-        await self._begin(asked, _Open(wanted=wanted, ticket=ticket), used)
-        return Forward(headers=headers[0])
+        hold_s: float | None = HOLD_S
+        if self._looks is not None:
+            wanted, hold_s = await self._shown(self._looks, asked, wanted), None
+        (ticket,) = await self._effects.permit([wanted], wait_s=hold_s, prepare=prepare)
+        await self._begin(asked, _Open(wanted=wanted, ticket=ticket), (*used, *in_form))
+        return ready[0]
+
+    async def _shown(self, looks: Looks, asked: Asked, wanted: Wanted) -> Wanted:
+        """The card with the page that asks; its picture goes before. A browser waits to the end."""
+        if not await self._effects.will_ask(wanted):
+            return wanted
+        found = await looks.take()
+        await looks.send(found, ASKING)
+        page = f"Page, as the container says: {address_of(found)}" if found is not None else ""
+        form = fields(asked)
+        body = readable_body(asked.body) if form is None else shown_fields(form, self._stands)
+        display = "\n".join(text for text in (page, body) if text)
+        return replace(wanted, ask=replace(wanted.ask, display=display))
 
     async def _begin(self, asked: Asked, opened: _Open, used: tuple[Stand, ...]) -> None:
         """Writes down what the task is about to see; an effect that ends here has failed."""
@@ -167,10 +224,14 @@ class TaskJudge:
             if id(asked) not in self._open:
                 await self._effects.close(opened.wanted, opened.ticket, "failed")
 
-    def _of(self, asked: Asked, used: tuple[Stand, ...], context: Context) -> Wanted:
+    def _of(
+        self, asked: Asked, used: tuple[Stand, ...], in_form: tuple[Stand, ...], context: Context
+    ) -> Wanted:
         in_production = self._effects.facts.is_production(asked.host)
-        names = tuple(stand.name for stand in used)
+        names = tuple(dict.fromkeys(stand.name for stand in (*used, *in_form)))
         effect = request_effect(asked, names, in_production=in_production)
+        if self._looks is not None:
+            effect = form_effect(effect, asked, has_secret=bool(in_form))
         wanted = self._bound(effect, request_arguments(asked, effect))
         remember = request_remember(asked, effect, context.owner)
         ask = replace(wanted.ask, display=readable_body(asked.body), remember=remember)
@@ -191,6 +252,11 @@ class TaskJudge:
         found = self._open.pop(id(asked), None)
         if found is not None:
             await self._effects.close(found.wanted, found.ticket, outcome)
+
+    async def noted(self, place: str, method: str, code: str) -> None:
+        """See the port."""
+        scope = f"egress:{clean(place, cap=PLACE_CAP)}:{clean(method, cap=PLACE_CAP)}"
+        await self._effects.note_refusal(scope, code)
 
     # --- bytes ---
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from executors.effects import EffectParts
     from executors.gateway.addresses import Resolver
     from executors.gateway.authority import Authority
+    from executors.looks import Looks
     from executors.protocol import AskAccess
     from executors.slots import Slot
 
@@ -51,9 +52,10 @@ class Outlet:
 
     def __init__(
         self, parts: OutletParts, task: Task, config: Config,
-        on_wait: Callable[[bool], Awaitable[None]],
+        on_wait: Callable[[bool], Awaitable[None]], *, looks: Looks | None = None,
     ) -> None:  # fmt: skip
         self._p = parts
+        self._looks = looks
         self._task = task
         self._config = config
         self.effects = Effects(parts.effects, task, config, on_wait)
@@ -71,7 +73,7 @@ class Outlet:
         cap = self.effects.facts.budget().bytes_out - seen.spent.bytes_out
         self._judge = TaskJudge(
             self.effects, stands=self.stands, vault=self._p.vault, config=self._config.version,
-            sent_cap=cap,
+            sent_cap=cap, looks=self._looks,
         )  # fmt: skip
         self._proxy = EgressProxy(
             self._judge, resolver=self._p.resolver, authority=self._p.authority

@@ -8,6 +8,9 @@ any size. What is not exactly a request of this protocol raises `BadLine`, and n
     container → host   {"id": 3, "method": "begin_step", "params": {…}}
     host → container   {"id": 3, "result": …} | {"id": 3, "error": {"kind": …, "text": …}}
     host → container   {"input": {"id": 7, "kind": "steer", "text": …}}
+    host → container   {"held": true}                             the owner is being asked
+    host → container   {"look": 5}                                show what you see
+    container → host   {"id": 4, "method": "look", "params": {"look": 5, …}}
 
 A request may come again with the same id after a lost connection; every method is idempotent.
 """
@@ -21,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import AgentAIError
 from core.skill_orders import FOLDER, order_from_json
+from executors.ports import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 
 LINE_CAP = 8 * 1024 * 1024
 RESULT_CAP = 1024 * 1024
+PICTURE_CAP = 3 * 1024 * 1024
 Text = Annotated[str, Field(max_length=RESULT_CAP)]
 Index = Annotated[int, Field(ge=0, lt=100_000, strict=True)]
 
@@ -111,9 +116,19 @@ class Finish(_Part):
     result: Annotated[str, Field(max_length=LINE_CAP)]
     reason: Annotated[str, Field(max_length=2_000)] | None
     files: Annotated[list[Annotated[str, Field(max_length=1_000)]], Field(max_length=100)]
+    code: Annotated[int, Field(ge=-255, le=255, strict=True)] | None = None
 
 
-Params = BeginStep | EndStep | AskModel | Progress | AskOwner | AskAccess | Finish
+class Looked(_Part):
+    """What the container's browser shows, in its own word: a JPEG in base64, and the address."""
+
+    look: Annotated[int, Field(ge=0, lt=2**31, strict=True)]
+    address: Annotated[str, Field(max_length=4_000)]
+    picture: Annotated[str, Field(max_length=PICTURE_CAP)]
+    trouble: Annotated[str, Field(max_length=200)]
+
+
+Params = BeginStep | EndStep | AskModel | Progress | AskOwner | AskAccess | Looked | Finish
 
 _METHODS: dict[str, type[Params]] = {
     "begin_step": BeginStep,
@@ -122,6 +137,7 @@ _METHODS: dict[str, type[Params]] = {
     "progress": Progress,
     "ask": AskOwner,
     "access": AskAccess,
+    "look": Looked,
     "finish": Finish,
 }
 
@@ -135,7 +151,9 @@ class Request(_Part):
 
 class _Raw(_Part):
     id: Annotated[int, Field(ge=0, lt=2**53, strict=True)]
-    method: Literal["begin_step", "end_step", "model", "progress", "ask", "access", "finish"]
+    method: Literal[
+        "begin_step", "end_step", "model", "progress", "ask", "access", "look", "finish"
+    ]
     params: dict[str, Any]
 
 
@@ -169,13 +187,14 @@ def task_line(
     stands: Sequence[Stand] = (), copied: Copied | None = None, time_s: int | None = None,
 ) -> bytes:  # fmt: skip
     """Gives the container its task."""
+    held = Limits.of(config, task.box)
     limits = {
         "time_s": time_s or config.whole("tasks.time_limit_s"),
         "output_bytes": config.whole("tasks.output_kb") * 1024,
         "steps": config.whole("tasks.steps"),
-        "memory_mb": config.whole("tasks.memory_mb"),
-        "processes": config.whole("tasks.processes"),
-        "disk_mb": config.whole("tasks.disk_mb"),
+        "memory_mb": held.memory_mb,
+        "processes": held.processes,
+        "disk_mb": held.disk_mb,
     }
     order = order_from_json(task.manifest)
     skill = {"name": order.name, "body": order.body, "folder": FOLDER} if order else None
@@ -183,6 +202,7 @@ def task_line(
         "no": task.no,
         "skill": skill,
         "kind": task.kind,
+        "is_quiet": task.is_quiet,
         "instructions": task.instructions,
         "files": [file.name for file in task.files],
         "owner_files": len(copied.base) if copied else 0,
@@ -203,6 +223,16 @@ def task_line(
 def input_line(item: TaskInput) -> bytes:
     """Tells the container what the owner said."""
     return _line({"input": _input(item)})
+
+
+def held_line(is_held: bool) -> bytes:  # noqa: FBT001, RUF100 - the one thing it says
+    """Tells the container whether the owner is being asked on its behalf."""
+    return _line({"held": is_held})
+
+
+def look_line(number: int) -> bytes:
+    """Asks the container what it sees."""
+    return _line({"look": number})
 
 
 def _input(item: TaskInput) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from core.errors import Denied, UserFacing
 from core.policy import SecretRule
 from core.spawn import insist
+from executors.forms import body_stands, filled
 from executors.placeholders import forms_of, sent_forms, swapped, used_in
 
 if TYPE_CHECKING:
@@ -73,6 +74,17 @@ class TaskSecrets:
             sent = swapped(sent, stand, value=secret.reveal(), whole=secret.header_value())
         self._scrub_also(sent_forms(headers, sent))
         return sent
+
+    def in_form(self, asked: Asked) -> tuple[Stand, ...]:
+        """The stand-ins in a form's fields, where they may be sent in forms."""
+        return body_stands(asked, self._stands)
+
+    async def put_into_form(self, asked: Asked, used: Sequence[Stand]) -> bytes:
+        """The body with secrets in place. `UserFacing` or `Denied` when one may not go."""
+        body = asked.body
+        for stand in used:
+            body = filled(asked, body, stand, (await self._opened(stand)).reveal())
+        return body
 
     async def touch(self, used: Sequence[Stand]) -> None:
         """Notes that they are used now."""

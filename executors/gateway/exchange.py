@@ -8,7 +8,7 @@ request first; bytes are booked before they leave; a response that cannot be rea
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import h11
@@ -18,12 +18,12 @@ from executors.gateway.headers import for_client, for_server, tokens
 from executors.gateway.ports import Refused
 from executors.gateway.scrub import Window, scrub_headers
 from executors.gateway.upstream import Origin, Upstream
-from executors.gateway.wire import Failed
+from executors.gateway.wire import Failed, Judged
 
 if TYPE_CHECKING:
     from executors.gateway.authority import Authority
     from executors.gateway.pipe import Pipe
-    from executors.gateway.ports import Asked, Bounds, Headers, Judge
+    from executors.gateway.ports import Asked, Bounds, Forward, Headers, Judge
     from executors.gateway.upstream import Dialer
     from executors.gateway.wire import Store
 
@@ -43,6 +43,11 @@ class Tools:
         if (refused := self.judge.sent(count)) is not None:
             raise Denied(refused.code, refused.text)
 
+    async def note(self, error: Denied, place: str, method: str) -> None:
+        """Has a refusal written down that the judge knows nothing of."""
+        if not isinstance(error, Judged | Failed):
+            await self.judge.noted(place, method, error.code)
+
 
 class Exchange:
     """Carries the inspected requests of one client; keeps the last server's connection."""
@@ -54,19 +59,20 @@ class Exchange:
 
     async def carry(self, asked: Asked, client: h11.Connection) -> None:
         """Answers `asked`. Raises `Denied` before the answer began, `OSError` later."""
-        headers = await self._allowed(asked)
+        allowed = await self._allowed(asked)
         outcome = "cut"
         try:
-            outcome = await self._carry(asked, client, headers)
+            outcome = await self._carry(asked, client, allowed)
         except Denied as error:
             outcome = error.code
             raise
         finally:
             await self._tools.judge.answered(asked, outcome)
 
-    async def _carry(self, asked: Asked, client: h11.Connection, headers: Headers) -> str:
+    async def _carry(self, asked: Asked, client: h11.Connection, allowed: Forward) -> str:
         """Sends what was allowed and brings the answer; returns its status."""
-        connection, data = _written(asked, headers)
+        sent = asked if allowed.body is None else replace(asked, body=allowed.body)
+        connection, data = _written(sent, allowed.headers)
         self._tools.book(len(data))
         upstream = await self._server(Origin(asked.scheme, asked.host, asked.port))
         await upstream.send(connection, data)
@@ -80,12 +86,12 @@ class Exchange:
             raise
         return str(response.status_code)
 
-    async def _allowed(self, asked: Asked) -> Headers:
+    async def _allowed(self, asked: Asked) -> Forward:
         async with asyncio.timeout(self._tools.bounds.decide_s):
             decision = await self._tools.judge.request(asked)
         if isinstance(decision, Refused):
-            raise Denied(decision.code, decision.text)
-        return decision.headers
+            raise Judged(decision.code, decision.text)
+        return decision
 
     async def _server(self, origin: Origin) -> Upstream:
         kept = self._upstream

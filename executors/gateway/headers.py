@@ -1,7 +1,8 @@
 """Which headers pass, in both directions.
 
 Threat: a hop-by-hop header that one side drops and the other obeys; a compressed or partial
-response in which a secret cannot be recognised. Rules: RFC 9110 section 7.6.1.
+response in which a secret cannot be recognised; a server that speaks with the gateway's voice.
+Rules: RFC 9110 section 7.6.1.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from executors.gateway.ports import Asked, Headers
 
+OURS = b"x-agentai-"  # what a container may believe to come from the gateway
 _HOPS = frozenset(
     (
         b"connection",
@@ -69,5 +71,9 @@ def for_server(asked: Asked, headers: Headers) -> list[tuple[bytes, bytes]]:
 
 
 def for_client(headers: Headers) -> Headers:
-    """A server's headers without those of its connection and its framing."""
-    return tuple(pair for pair in without_hops(headers) if pair[0] != b"content-length")
+    """A server's headers without those of its connection and its framing, and without ours."""
+    return tuple(
+        pair
+        for pair in without_hops(headers)
+        if pair[0] != b"content-length" and not pair[0].startswith(OURS)
+    )

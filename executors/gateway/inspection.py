@@ -5,6 +5,7 @@ Threat: see `targets`, `wire` and `headers`; this module makes sure that every r
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import h11
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from executors.gateway.pipe import Pipe
     from executors.gateway.wire import Head, Requests
 
+_PLACE = re.compile(r"^[A-Za-z]{1,10}://")
 _REFUSED_METHODS = ("CONNECT", "TRACE", "TRACK")
 
 
@@ -36,6 +38,8 @@ class Inspection:
         self._tunnel = tunnel
         self._idle_s = tools.bounds.idle_s
         self._exchange = Exchange(tools, pipe)
+        self._tools = tools
+        self._head: Head | None = None
 
     async def run(self) -> None:
         """Answers requests until the connection ends. Raises `OSError` when it must be cut."""
@@ -43,12 +47,14 @@ class Inspection:
             while (head := await self._requests.head()) is not None and await self.one(head):
                 pass
         except Denied as error:
+            await self.note(error)
             await self._pipe.write(refusal(error), self._idle_s)
         finally:
             self.close()
 
     async def one(self, head: Head) -> bool:
         """Answers one request; whether the connection may go on."""
+        self._head = head
         origin, target = self._checked(head)
         asked = Asked(
             scheme=origin.scheme,
@@ -66,6 +72,7 @@ class Inspection:
         return head.may_keep and head.connection.our_state is h11.DONE
 
     async def _refuse(self, error: Denied, head: Head) -> bool:
+        await self.note(error)
         has_body = head.method != "HEAD"
         answer = refusal(error, keep=head.may_keep, has_body=has_body)
         await self._pipe.write(answer, self._idle_s)
@@ -91,7 +98,18 @@ class Inspection:
             raise malformed("Inside a tunnel a request's target is a path.")
         return self._tunnel, target
 
+    async def note(self, error: Denied, head: Head | None = None) -> None:
+        """Has a refusal of the newest request, or of `head`, written down."""
+        head = head or self._head
+        place = f"{self._tunnel.host}:{self._tunnel.port}" if self._tunnel else place_of(head)
+        await self._tools.note(error, place, head.method if head else "")
+
     def close(self) -> None:
         """Frees what the connection held."""
         self._requests.release()
         self._exchange.close()
+
+
+def place_of(head: Head | None) -> str:
+    """Where a request wants to go, in the container's words; no path, which may hold anything."""
+    return _PLACE.sub("", head.target).partition("/")[0].partition("?")[0] if head else ""

@@ -55,7 +55,7 @@ class Issuer:
         return cls(key, made)
 
     def leaf(self, host: Host, now: datetime, until: datetime) -> bytes:
-        """Key and certificate for `host`, as PEM."""
+        """Key and chain for `host`, as PEM; with the authority itself, by which browsers know us."""
         issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         builder = _builder("AgentAI egress", self._leaf_key, (now, until))
         builder = (
@@ -65,7 +65,8 @@ class Issuer:
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(issuer_key, critical=False)
         )
-        return _key_pem(self._leaf_key) + _pem(builder.sign(self._key, hashes.SHA256()))
+        leaf = builder.sign(self._key, hashes.SHA256())
+        return _key_pem(self._leaf_key) + _pem(leaf) + _pem(self._certificate)
 
 
 def _new_key() -> EllipticCurvePrivateKey:

@@ -56,9 +56,13 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Forward:
-    """Yes: send the request with these headers, credentials in place."""
+    """Yes: send the request with these headers, credentials in place.
+
+    `body` takes the place of its own where a form's fields hold credentials, too.
+    """
 
     headers: Headers
+    body: bytes | None = None
 
 
 class Judge(Protocol):
@@ -77,6 +81,9 @@ class Judge(Protocol):
 
     async def answered(self, asked: Asked, outcome: str) -> None:
         """An allowed request ended: with a status, or with the code of what went wrong."""
+
+    async def noted(self, place: str, method: str, code: str) -> None:
+        """Writes down what the proxy refused by itself; `place` is as the container wrote it."""
 
     def sent(self, count: int) -> Refused | None:
         """Books bytes before they leave; a refusal keeps them here."""

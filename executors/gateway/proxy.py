@@ -108,6 +108,7 @@ class EgressProxy:
         bounds = self._tools.bounds
         requests = Requests(pipe, bounds, self._tools.store)
         inspection = Inspection(self._tools, pipe, requests)
+        head = None
         try:
             while (head := await requests.head()) is not None:
                 if head.method == "CONNECT":
@@ -116,6 +117,7 @@ class EgressProxy:
                 if not await inspection.one(head):
                     return None
         except Denied as error:
+            await inspection.note(error, head)
             await pipe.write(refusal(error), bounds.idle_s)
         finally:
             inspection.close()

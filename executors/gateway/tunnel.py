@@ -19,7 +19,7 @@ from executors.gateway.ports import Inspect, Refused
 from executors.gateway.relay import Relay
 from executors.gateway.targets import check_same_host
 from executors.gateway.upstream import Origin
-from executors.gateway.wire import Requests, malformed, refusal
+from executors.gateway.wire import Judged, Requests, malformed, refusal
 
 if TYPE_CHECKING:
     from executors.gateway.exchange import Tools
@@ -40,6 +40,7 @@ class Tunnel:
         self._tools = tools
         self._pipe = pipe
         self._sides = [pipe]
+        self._refused: Refused | None = None
 
     async def run(self, head: Head, *, has_more: bool) -> None:
         """Runs until either side ends. Raises `Denied` only before the CONNECT was answered."""
@@ -50,7 +51,7 @@ class Tunnel:
             raise malformed("Bytes came before the CONNECT was answered.")
         verdict = await self._tools.judge.connect(host, port)
         if isinstance(verdict, Refused):
-            raise Denied(verdict.code, verdict.text)
+            raise Judged(verdict.code, verdict.text)
         origin = Origin("https", host, port)
         await (self._inspect(origin) if isinstance(verdict, Inspect) else self._splice(origin))
 
@@ -78,9 +79,16 @@ class Tunnel:
     async def _carry(self, origin: Origin, server: Pipe) -> None:
         await self._pipe.write(ESTABLISHED, self._tools.bounds.idle_s)
         hello = await self._hello(origin)
-        if hello and self._may_leave(len(hello)):
-            await server.write(hello, self._tools.bounds.idle_s)
-            await self._relay(server)
+        try:
+            if hello and self._may_leave(len(hello)):
+                await server.write(hello, self._tools.bounds.idle_s)
+                await self._relay(server)
+        finally:
+            if self._refused is not None:
+                await self._note(origin, Denied(self._refused.code, self._refused.text))
+
+    async def _note(self, origin: Origin, error: Denied) -> None:
+        await self._tools.note(error, f"{origin.host}:{origin.port}", "CONNECT")
 
     def _cut(self) -> None:
         log.info("a tunnel is cut", extra={"code": "taken_back"})
@@ -95,6 +103,7 @@ class Tunnel:
         refused = self._tools.judge.sent(count)
         if refused is not None:
             log.info("a tunnel is cut", extra={"code": refused.code})
+            self._refused = refused
         return refused is None
 
     async def _hello(self, origin: Origin) -> bytes:
@@ -103,6 +112,7 @@ class Tunnel:
             return await self._checked_hello(origin)
         except BadHello as error:
             log.info("a tunnel is refused", extra={"code": error.code})
+            await self._note(origin, error)
             plain = error.code == "tls_required"
             answer = refusal(error) if plain else WRONG_NAME
             await self._pipe.write(answer, self._tools.bounds.idle_s)

@@ -36,6 +36,10 @@ class Failed(Denied):
         self.status = status
 
 
+class Judged(Denied):
+    """A refusal of the judge's, who has written it down."""
+
+
 def malformed(text: str) -> Denied:
     """The error for a request that breaks the rules of HTTP."""
     return Denied("malformed", text)

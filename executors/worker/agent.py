@@ -8,13 +8,14 @@ by itself.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from executors.worker.link import Link, Refused
 from executors.worker.prompt import first_messages
 from executors.worker.tools import SCHEMAS, BadCall, LimitReached, run_tool, text_argument
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from executors.worker.clock import WorkClock
@@ -26,10 +27,39 @@ INTERRUPTED = (
 LEFT_OUT = "[older output left out]"
 
 
-def run_agent(link: Link, task: dict[str, Any], work: Path, clock: WorkClock) -> None:
+class MoreTools(Protocol):
+    """Tools that only some boxes have."""
+
+    @property
+    def schemas(self) -> list[dict[str, Any]]:
+        """What the model is told about each."""
+
+    @property
+    def prompt(self) -> str:
+        """What the model is told about all of them."""
+
+    @property
+    def results(self) -> list[str]:
+        """Files to hand over at the end."""
+
+    def begin(self, secrets: Mapping[str, str], clock: WorkClock) -> None:
+        """The task is known now."""
+
+    def has(self, name: str) -> bool:
+        """Whether it is one of these tools."""
+
+    def run(self, name: str, arguments: dict[str, Any]) -> str:
+        """Runs one; raises `BadCall` for what the model must mend."""
+
+
+def run_agent(
+    link: Link, task: dict[str, Any], work: Path, clock: WorkClock, more: MoreTools | None = None
+) -> None:
     """Works until the model finishes, a limit is reached, or the model service fails."""
+    if more is not None:
+        more.begin({s["name"]: s["token"] for s in task.get("secrets", [])}, clock)
     try:
-        _Agent(link, task, work, clock).run()
+        _Agent(link, task, work, clock, more).run()
     except LimitReached as limit:
         link.request("finish", state="failed", result="", reason=str(limit), files=[])
     except Refused as error:
@@ -39,13 +69,17 @@ def run_agent(link: Link, task: dict[str, Any], work: Path, clock: WorkClock) ->
 
 
 class _Agent:
-    def __init__(self, link: Link, task: dict[str, Any], work: Path, clock: WorkClock) -> None:
+    def __init__(
+        self, link: Link, task: dict[str, Any], work: Path, clock: WorkClock,
+        more: MoreTools | None,
+    ) -> None:  # fmt: skip
         self._link = link
+        self._more = more
         self._limits = task["limits"]
         self._work = work
         self._clock = clock
         self._index = 0
-        self._messages = first_messages(task)
+        self._messages = first_messages(task, more.prompt if more is not None else "")
         for step in task.get("steps", []):
             self._restore(step)
 
@@ -85,7 +119,8 @@ class _Agent:
         if self._index >= self._limits["steps"]:
             raise LimitReached(f"Stopped: it took more than {self._limits['steps']} steps.")
         messages = trimmed(self._messages, CONTEXT_CAP)
-        answer = self._link.request("model", step=self._index, messages=messages, tools=SCHEMAS)
+        tools = SCHEMAS if self._more is None else [*SCHEMAS[:-1], *self._more.schemas, SCHEMAS[-1]]
+        answer = self._link.request("model", step=self._index, messages=messages, tools=tools)
         message: dict[str, Any] = answer["message"]
         return message
 
@@ -136,6 +171,8 @@ class _Agent:
             with self._clock.stopped():
                 answer = self._link.request("ask", step=index, question=question)
             return f"The owner answers: {answer['answer']}"
+        if self._more is not None and self._more.has(name):
+            return self._more.run(name, arguments)
         return run_tool(name, arguments, self._work, self._limits, self._clock)
 
     def _request_access(self, index: int, arguments: dict[str, Any]) -> str:
@@ -149,6 +186,8 @@ class _Agent:
         return str(answer["text"])
 
     def _finish(self, result: str, files: list[str]) -> None:
+        if self._more is not None:
+            files = list(dict.fromkeys([*files, *self._more.results]))
         self._link.request("finish", state="done", result=result, reason=None, files=files)
 
 

@@ -31,6 +31,10 @@ class WorkClock:
         finally:
             self._deadline += time.monotonic() - began
 
+    def add(self, seconds: float) -> None:
+        """Gives back time in which the task had to wait."""
+        self._deadline += seconds
+
     @property
     def sentence(self) -> str:
         """Why the task ends when time is up."""

@@ -8,11 +8,15 @@ looked at.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import select
 import socket
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 RECONNECT_FOR_S = 120.0
 RECONNECT_EVERY_S = 0.2
@@ -42,6 +46,10 @@ class Link:
         self._next_id = 0
         self._inputs: list[dict[str, Any]] = []
         self._seen_inputs: set[int] = set()
+        self._answers: dict[int, dict[str, Any]] = {}
+        self._waiting_for: set[int] = set()
+        self.is_held = False  # the gateway waits for the owner on the task's behalf
+        self.on_look: Callable[[int], None] | None = None
 
     def wait_for_task(self) -> dict[str, Any]:
         """Says hello and waits, however long, until the host gives a task."""
@@ -79,20 +87,52 @@ class Link:
             except OSError:
                 self._drop()
 
-    def _answer(self, number: int) -> Any:  # noqa: ANN401 - JSON
-        while (line := self._read_line()) is not None:
-            message = json.loads(line)
-            if "input" in message:
-                self._keep(message["input"])
-            elif message.get("id") == number:
-                if "error" in message:
-                    raise Refused(message["error"]["kind"], message["error"]["text"])
-                return message.get("result")
-        raise ConnectionResetError
+    def tell(self, method: str, **params: Any) -> None:  # noqa: ANN401 - JSON
+        """Says something whose answer does not matter; it is lost while the host is away."""
+        self._next_id += 1
+        line = json.dumps({"id": self._next_id, "method": method, "params": params}).encode()
+        if self._socket is not None and len(line) < LINE_CAP:
+            with contextlib.suppress(OSError):  # who reads next finds out, too
+                self._socket.sendall(line + b"\n")
 
-    def new_inputs(self) -> list[dict[str, Any]]:
-        """What the owner said since the last call."""
-        while self._socket is not None and select.select([self._socket], [], [], 0)[0]:
+    def _answer(self, number: int) -> Any:  # noqa: ANN401 - JSON
+        asked_over = self._socket
+        self._waiting_for.add(number)
+        try:
+            while number not in self._answers:
+                line = self._read_line() if self._socket is asked_over else None
+                if line is None:
+                    raise ConnectionResetError
+                self._sort(json.loads(line))
+        finally:
+            self._waiting_for.discard(number)
+        message = self._answers.pop(number)
+        if "error" in message:
+            raise Refused(message["error"]["kind"], message["error"]["text"])
+        return message.get("result")
+
+    def _sort(self, message: dict[str, Any]) -> None:
+        """Keeps what somebody waits for, and handles what comes in between."""
+        if "input" in message:
+            self._keep(message["input"])
+        elif "held" in message:
+            self.is_held = bool(message["held"])
+        elif "look" in message:
+            if self.on_look is not None:
+                self.on_look(int(message["look"]))
+        elif message.get("id") in self._waiting_for:
+            self._answers[message["id"]] = message
+
+    @property
+    def descriptor(self) -> int | None:
+        """Becomes readable when the host says something; None while there is no connection."""
+        return None if self._socket is None else self._socket.fileno()
+
+    def listen(self) -> None:
+        """Handles what the host has said by now, without waiting."""
+        while self._socket is not None and (
+            b"\n" in self._buffer or select.select([self._socket], [], [], 0)[0]
+        ):
             try:
                 line = self._read_line()
             except OSError:
@@ -100,9 +140,11 @@ class Link:
             if line is None:
                 self._drop()
                 break
-            message = json.loads(line)
-            if "input" in message:
-                self._keep(message["input"])
+            self._sort(json.loads(line))
+
+    def new_inputs(self) -> list[dict[str, Any]]:
+        """What the owner said since the last call."""
+        self.listen()
         found, self._inputs = self._inputs, []
         return found
 
@@ -143,6 +185,7 @@ class Link:
                 return
 
     def _drop(self) -> None:
+        self.is_held = False  # a host that comes back says so again
         if self._socket is not None:
             self._socket.close()
             self._socket = None

@@ -20,13 +20,14 @@ from executors.worker.relay import start_relay
 
 def main() -> int:
     """Works on one task; 0 when its end was reported."""
-    if start_relay() is None:
+    port = start_relay()
+    if port is None:
         sys.stderr.write("worker: no relay can be started, so commands have no network\n")
-    return work_on_task()
+    return work_on_task(port)
 
 
-def work_on_task() -> int:
-    """The same without a relay."""
+def work_on_task(port: int | None = None) -> int:
+    """The same without a relay, unless there is one at `port`."""
     from pathlib import Path
 
     from executors.worker import command
@@ -37,6 +38,11 @@ def work_on_task() -> int:
 
     link = Link(HOST_SOCKET)
     work = Path(os.environ.get("AGENTAI_WORK", "/work"))
+    more = None
+    if os.environ.get("AGENTAI_BOX") == "browser" and port is not None:
+        from executors.browser.desk import Desk  # this box's image alone holds it
+
+        more = Desk(link, work, port)
     try:
         task = link.wait_for_task()
         clock = WorkClock(task["limits"]["time_s"])
@@ -46,11 +52,16 @@ def work_on_task() -> int:
             run_probe_task(link, task)
             return 0
         command.secrets.update({s["name"]: s["token"] for s in task.get("secrets", [])})
-        run = run_shell_task if task["kind"] == "shell" else run_agent
-        run(link, task, work, clock)
+        if task["kind"] == "shell":
+            run_shell_task(link, task, work, clock)
+        else:
+            run_agent(link, task, work, clock, more)
     except (Gone, Refused) as error:
         sys.stderr.write(f"worker: {error}\n")
         return 1
+    finally:
+        if more is not None:
+            more.close()
     return 0
 
 

@@ -22,8 +22,8 @@ PROMPT = (
 )
 
 
-def first_messages(task: dict[str, Any]) -> list[dict[str, object]]:
-    """System message and task."""
+def first_messages(task: dict[str, Any], more: str = "") -> list[dict[str, object]]:
+    """System message, with `more` about the box's own tools, and task."""
     told = [*_skill(task.get("skill")), task["instructions"]]
     if files := task.get("files"):
         told.append(f"Files in /work: {', '.join(files)}")
@@ -33,7 +33,7 @@ def first_messages(task: dict[str, Any]) -> list[dict[str, object]]:
         listed = ", ".join(f"${s['name']} ({s['header']} header to {s['host']})" for s in secrets)
         told.append(f"Variables that stand for secrets and work only where said: {listed}")
     return [
-        {"role": "system", "content": PROMPT},
+        {"role": "system", "content": f"{PROMPT}\n\n{more}".strip()},
         {"role": "user", "content": "\n\n".join(told)},
     ]
 

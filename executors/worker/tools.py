@@ -26,7 +26,8 @@ class LimitReached(Exception):  # noqa: N818 - an end, not a mistake
     """A limit that ends the task; the text says which."""
 
 
-def _tool(tool: str, description: str, required: list[str], /, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON schema
+def as_tool(tool: str, description: str, required: list[str], /, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON schema
+    """A tool as the model service wants it; `fields` are JSON schemas."""
     parameters = {"type": "object", "properties": fields, "required": required}
     return {
         "type": "function",
@@ -55,20 +56,20 @@ _HOSTS = {
 }
 
 SCHEMAS = [
-    _tool("shell", "Run a command with bash in /work.", ["command"], command=_TEXT),
-    _tool("read_file", "Read a text file.", ["path"], path=_TEXT),
-    _tool("write_file", "Write a text file.", ["path", "content"], path=_TEXT, content=_TEXT),
-    _tool("list_files", "List the files below a folder.", [], path=_TEXT),
-    _tool("ask_owner", "Ask the owner and wait for the answer.", ["question"], question=_TEXT),
-    _tool(
+    as_tool("shell", "Run a command with bash in /work.", ["command"], command=_TEXT),
+    as_tool("read_file", "Read a text file.", ["path"], path=_TEXT),
+    as_tool("write_file", "Write a text file.", ["path", "content"], path=_TEXT, content=_TEXT),
+    as_tool("list_files", "List the files below a folder.", [], path=_TEXT),
+    as_tool("ask_owner", "Ask the owner and wait for the answer.", ["question"], question=_TEXT),
+    as_tool(
         "request_access",
         "Ask the owner to let this task reach hosts on the internet. Reading "
         "is the default; list methods such as POST for more, or * for everything.",
         ["hosts"],
         hosts=_HOSTS,
     ),
-    _tool("report_progress", "Tell the owner what you are doing.", ["text"], text=_TEXT),
-    _tool("finish", "End the task with its result.", ["result"], result=_TEXT, files=_NAMES),
+    as_tool("report_progress", "Tell the owner what you are doing.", ["text"], text=_TEXT),
+    as_tool("finish", "End the task with its result.", ["result"], result=_TEXT, files=_NAMES),
 ]
 
 

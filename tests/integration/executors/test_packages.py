@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import sys
@@ -95,8 +96,33 @@ async def test_what_the_index_replaces_later_does_not_reach_a_known_set(
     assert (await shop.give("small") / "small.py").read_text() == SMALL["small.py"]
     shutil.rmtree(shop.root / "trees")
     shutil.rmtree(shop.root / "wheels")
-    with pytest.raises(NoPackages, match=r"another small-1\.0-py3-none-any\.whl than before"):
+    for _ in range(2):  # the refusal must not be what makes the new one known
+        with pytest.raises(NoPackages, match=r"another small-1\.0-py3-none-any\.whl than before"):
+            await shop.give("small")
+    assert not (shop.root / "trees").exists()
+
+
+async def test_a_newer_version_does_not_slip_in_when_the_cache_was_lost(
+    index: PackageIndex, shop: Shop
+) -> None:
+    await shop.give("small")
+    index.add("small", "1.1", {"small.py": "HALF = 666\n"})
+    for lost in ("trees", "wheels"):
+        shutil.rmtree(shop.root / lost)
+    with pytest.raises(NoPackages, match=r"another small-1\.1-py3-none-any\.whl than before"):
         await shop.give("small")
+
+
+async def test_what_a_killed_process_was_fetching_is_removed_later(
+    index: PackageIndex, shop: Shop
+) -> None:
+    assert index.url
+    old, fresh = shop.root / "fetch-old", shop.root / "trees" / ".new-fresh"
+    for left in (old, fresh):
+        (left / "wheels").mkdir(parents=True)
+    os.utime(old, (0, 0))
+    await shop.give("small")
+    assert (old.exists(), fresh.exists()) == (False, True)
 
 
 async def test_a_package_that_would_be_built_is_refused_and_its_code_never_runs(

@@ -69,6 +69,9 @@ class Judge:
     async def answered(self, asked: Asked, outcome: str) -> None:
         pass
 
+    async def noted(self, place: str, method: str, code: str) -> None:
+        pass
+
     def sent(self, count: int) -> Refused | None:
         return None
 

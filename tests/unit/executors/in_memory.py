@@ -11,7 +11,7 @@ from core.approvals import Approval, State, Ticket
 from core.approvals.types import ApprovedAction, StoredGrant
 from core.config.values import resolve
 from core.errors import Retryable, UserFacing
-from core.policy import Label, SecretRule, Spent
+from core.policy import Hold, Label, SecretRule, Spent
 from core.settings import EnvSettings
 from core.tasks import Task, TaskNo, TaskState
 from core.tasks.seen import Seen
@@ -67,6 +67,11 @@ class Facts:
     async def read(self, task: Task) -> Seen:
         spent = Spent(bytes_out=self.bytes_out, cards=self.cards)
         return Seen(labels=self.labels, spent=spent, words=self.words, is_stopped=self.is_stopped)
+
+    held: Hold = Hold.NONE
+
+    async def hold(self) -> Hold:
+        return self.held
 
     is_broken: bool = False
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.policy import Label
+from core.policy import Hold, Label
 from core.spawn import held
 from executors.egress import egress_effect
 from tests.unit.executors.in_memory import Books
@@ -53,6 +53,15 @@ async def test_facts_are_kept_for_a_second_and_forgotten_at_once() -> None:
     assert not (await books.effects.context()).is_stopped
     books.effects.wake()
     assert (await books.effects.context()).is_stopped
+
+
+async def test_a_standing_rule_holds_at_the_very_next_effect() -> None:
+    books = Books()
+    assert (await books.effects.context()).hold is Hold.NONE
+    books.facts.held = Hold.DENY
+    assert (await books.effects.context()).hold is Hold.DENY
+    books.facts.held = Hold.NONE
+    assert (await books.effects.context()).hold is Hold.NONE
 
 
 async def test_facts_that_change_while_they_are_read_are_read_again() -> None:

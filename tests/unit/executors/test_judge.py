@@ -6,7 +6,7 @@ import pytest
 
 from core.approvals import State
 from core.errors import Retryable
-from core.policy import Label, secret_scope
+from core.policy import Hold, Label, secret_scope
 from executors.egress import egress_effect, host_remember
 from executors.gateway.hosts import parse_host
 from executors.gateway.ports import Asked, Forward, Headers, Inspect, Refused, Splice
@@ -165,6 +165,34 @@ async def test_an_open_tunnel_is_cut_when_the_task_is_stopped() -> None:
         assert tunnel.is_cut
 
 
+@pytest.mark.parametrize("held", [Hold.ASK, Hold.DENY])
+async def test_while_a_standing_rule_holds_no_tunnel_hides_what_it_sends(held: Hold) -> None:
+    room = Room(stands=())
+    room.books.grant(HOST)
+    tunnel = await opened(room)
+    with tunnel.open:
+        room.books.facts.held = held
+        await room.judge.look_again()
+        assert tunnel.is_cut
+    assert isinstance(await room.judge.connect(HOST, 443), Inspect)
+
+
+@pytest.mark.parametrize(
+    ("held", "outcome"), [(Hold.ASK, "denied_by_owner"), (Hold.DENY, "held_by_standing_rule")]
+)
+async def test_a_standing_rule_holds_a_granted_change_and_lets_reading_be(
+    held: Hold, outcome: str
+) -> None:
+    room = Room()
+    room.trust()
+    room.books.facts.held = held
+    assert await room.ask(asked()) == "forwarded"
+    assert await room.ask(asked("POST", body=b"x")) == outcome
+    for card in room.books.owner.asked:
+        assert not card.may_remember
+        assert card.actions[0].remember == ()
+
+
 async def test_an_open_tunnel_lives_on_when_the_budget_is_just_used_up() -> None:
     room = Room(stands=())
     room.books.grant(HOST)
@@ -295,7 +323,7 @@ async def test_some_requests_no_grant_can_mend(request_: Asked, code: str) -> No
     room.trust()
     room.books.grant(HOST, port=80)
     assert await room.ask(request_) == code
-    assert room.books.ledger.lines == []
+    assert room.books.ledger.kinds() == ["effect.denied"]
 
 
 async def test_plain_http_to_the_port_of_https_is_refused() -> None:
@@ -458,3 +486,18 @@ def test_an_effect_names_host_and_port_and_what_deletes_destroys() -> None:
     assert egress_effect("a.b", 443, "OPTIONS").tier == "read"
     assert egress_effect("a.b", 8443, "POST").scope == "egress:a.b:8443:POST"
     assert host_remember("a.b", 443, ()).rule["methods"] == []
+
+
+async def test_what_the_proxy_refused_by_itself_is_in_the_audit_trail_once() -> None:
+    room = Room()
+    for _ in range(3):
+        await room.judge.noted("169.254.169.254:80\u202e", "CONNECT", "malformed")
+    ((kind, body),) = room.books.ledger.lines
+    assert (kind, body["reason"]) == ("effect.denied", "malformed")
+    assert body["scope"] == "egress:169.254.169.254:80⟨U+202E⟩:CONNECT"
+
+
+async def test_a_tunnel_that_is_not_granted_is_in_the_audit_trail() -> None:
+    room = Room()
+    await room.judge.connect(OTHER, 443)
+    assert room.books.ledger.kinds() == ["effect.denied"]

@@ -34,6 +34,7 @@ class Judge:
     budget: int = 1 << 30
     asked: list[Asked] = field(default_factory=list)
     outcomes: list[str] = field(default_factory=list)
+    noted_rows: list[tuple[str, str, str]] = field(default_factory=list)
     splices: Splices = field(default_factory=Splices)
 
     def spliced(
@@ -54,6 +55,9 @@ class Judge:
         if asked.host != HOST or asked.target.startswith("/no"):
             return Refused(code="rule", text="No rule allows it.")
         return Forward(headers=tuple((k, v.replace(b"KEY", SECRET)) for k, v in asked.headers))
+
+    async def noted(self, place: str, method: str, code: str) -> None:
+        self.noted_rows.append((place, method, code))
 
     def sent(self, count: int) -> Refused | None:
         self.budget -= count
@@ -365,6 +369,27 @@ async def test_a_refusal_says_why_and_sends_nothing(
     status = {"malformed": b"400", "too_large": b"413", "head_too_large": b"431"}
     assert answer.split(b" ")[1] == status.get(code, b"403")
     assert world.server.requests == []
+    is_judged = code in {"rule", "host_not_granted"}  # those the judge writes down itself
+    assert [row[2] for row in world.judge.noted_rows] == ([] if is_judged else [code])
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "noted"),
+    [
+        (connect("127.0.0.1"), ("127.0.0.1:443", "CONNECT", "malformed")),
+        (connect("169.254.169.254", 80), ("169.254.169.254:80", "CONNECT", "malformed")),
+        (get("http://10.0.0.1/steal?this=secret"), ("10.0.0.1", "GET", "malformed")),
+        (get("http://[::1]:80/x"), ("[::1]:80", "GET", "malformed")),
+        (get("/a?secret"), ("", "GET", "malformed")),
+        (b"A" * 70000, ("", "", "head_too_large")),
+    ],
+)
+async def test_what_the_proxy_refuses_by_itself_is_written_down_without_its_path(
+    world: World, request_bytes: bytes, noted: tuple[str, str, str]
+) -> None:
+    client = await world.dial("plain.sock")
+    await client.ask(request_bytes)
+    assert world.judge.noted_rows == [noted]
 
 
 @pytest.mark.parametrize(
@@ -451,6 +476,7 @@ async def test_a_spent_budget_cuts_a_spliced_tunnel_in_mid_body(world: World) ->
     client.writer.write(b"SINK" + END + b"x" * 2_000_000)
     assert await client.is_cut()
     assert world.server.received < 500_000
+    assert world.judge.noted_rows == [(f"{HOST}:443", "CONNECT", "budget")]
 
 
 @pytest.mark.parametrize("verdict", [Splice(), Inspect()])

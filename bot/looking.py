@@ -1,0 +1,93 @@
+"""/look: what a task's browser shows now, and pictures on their way into the chat.
+
+A look lives only in Redis: one that is lost is asked for again. The picture comes out of a
+container, so its caption says that, and it is sent as a file that Telegram shows.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.delivery import FilePayload, text_payload
+from bot.render import compose
+from core.errors import UserFacing
+from core.tasks import has_ended
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bot.outbox_store import OutboxStore
+    from bot.route import Route
+    from bot.updates import Message
+    from core.bus import Bus
+    from core.tasks import Task, TaskStore
+
+USAGE = "Say which task: /look 3. It shows what the task's browser sees now."
+
+
+class Looking:
+    """Asks for pictures and passes them on. `announce` is for entries of the events stream."""
+
+    def __init__(
+        self, *, tasks: TaskStore, store: OutboxStore, bus: Bus,
+        results: Path, wake_outbox: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._tasks = tasks
+        self._store = store
+        self._bus = bus
+        self._results = results
+        self._wake_outbox = wake_outbox
+
+    async def look(self, route: Route, _message: Message, rest: str) -> None:
+        """/look."""
+        task = await self._wanted(rest.strip().removeprefix("#"))
+        if not await self._bus.publish("control", kind="look", no=str(task.no)):
+            raise UserFacing("I cannot ask the task now.", "Please try again in a moment.")
+        del route  # the picture is the answer
+
+    async def _wanted(self, number: str) -> Task:
+        if not number:
+            live = [task for task in await self._tasks.live() if task.box == "browser"]
+            if len(live) != 1:
+                raise UserFacing(USAGE)
+            return live[0]
+        if not number.isdecimal() or len(number) > 9:
+            raise UserFacing(USAGE)
+        task = await self._tasks.get(int(number))
+        if task is None:
+            raise UserFacing(f"There is no task #{number}.")
+        if task.box != "browser":
+            raise UserFacing(f"#{number} has no browser, so there is nothing to see.")
+        if has_ended(task.state):
+            raise UserFacing(f"#{number} has ended, and its browser is gone.")
+        return task
+
+    async def announce(self, event_id: str, fields: Mapping[str, str]) -> None:
+        """Puts a picture, or the reason why there is none, into the chat; each event once."""
+        number = fields.get("no", "")
+        task = await self._tasks.get(int(number)) if number.isdecimal() else None
+        if task is None:
+            return
+        caption = f"#{task.no} {fields.get('caption', '')}"
+        key = f"look:{event_id}"
+        path = self._inside(fields.get("path", ""), task)
+        if path is None:
+            payload = text_payload(compose(caption), reply_to=task.origin_message_id)
+            await self._store.enqueue_alone(
+                task.chat_id, payload, method="text", key=key, task_no=task.no
+            )
+        else:
+            picture = FilePayload(
+                filename=path.name, caption=caption, path=str(path),
+                reply_to=task.origin_message_id,
+            )  # fmt: skip
+            await self._store.enqueue_alone(
+                task.chat_id, picture, method="file", key=key, task_no=task.no
+            )
+        self._wake_outbox()
+
+    def _inside(self, path: str, task: Task) -> Path | None:
+        """The picture's path, if it lies among what this task handed over."""
+        found = Path(path)
+        return found if path and found.parent == self._results / str(task.no) else None

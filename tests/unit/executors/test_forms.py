@@ -1,0 +1,114 @@
+"""What the owner reads about a form, and where a secret may stand in one."""
+
+from urllib.parse import parse_qsl, urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from executors.forms import (
+    body_stands,
+    fields,
+    filled,
+    is_report,
+    kind_of,
+    shown_fields,
+    without,
+)
+from executors.gateway.hosts import Host
+from executors.gateway.ports import Asked, Scheme
+from executors.placeholders import Stand, token_of
+
+STAND = Stand(
+    name="PASSWORD", host="shop.example.com", header="authorization",
+    token=token_of("key", 1, "PASSWORD"),
+)  # fmt: skip
+FORM = "application/x-www-form-urlencoded"
+
+
+def asked(
+    body: bytes, kind: str = FORM, *, host: str = "shop.example.com", scheme: Scheme = "https"
+) -> Asked:
+    return Asked(
+        scheme=scheme, host=Host(host), port=443, method="POST", target="/login",
+        headers=((b"content-type", kind.encode()),), body=body,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "shown"),
+    [
+        (FORM, b"a=1&b=two+words&c=", "a = 1\nb = two words\nc = (empty)"),
+        (FORM, b"password=hunter2", "password = (hidden, 7 characters)"),
+        ("application/json", b'{"a": {"b": [1, "x"]}, "c": null}',
+         "a.b[0] = 1\na.b[1] = x\nc = null"),
+        (
+            'multipart/form-data; boundary="X"',
+            b'--X\r\nContent-Disposition: form-data; name="n"\r\n\r\none\r\ntwo\r\n'
+            b'--X\r\nContent-Disposition: form-data; name="f"; filename="a.txt"\r\n\r\n'
+            b'abc\r\n--X--\r\n',
+            "n = one ⏎ two\nf = (the file 'a.txt', 3 bytes)",
+        ),
+    ],
+    ids=["plain", "password", "json", "parts"],
+)  # fmt: skip
+def test_a_form_is_shown_field_by_field(kind: str, body: bytes, shown: str) -> None:
+    found = fields(asked(body, kind))
+    assert found is not None
+    assert shown_fields(found, [STAND]) == shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (FORM, b"\xff=1"), (FORM, b"no form at all"), ("text/plain", b"a=1"), ("", b"a=1"),
+        ("application/json", b"{"), ("multipart/form-data", b"--X"), (FORM, b""),
+        ("application/json", b"[" * 5000),
+    ],
+    ids=range(8),
+)  # fmt: skip
+def test_what_is_no_form_is_not_shown_as_one(kind: str, body: bytes) -> None:
+    assert fields(asked(body, kind)) is None
+
+
+@given(
+    st.binary(max_size=200),
+    st.sampled_from([FORM, "application/json", "multipart/form-data; boundary=X"]),
+)
+def test_reading_a_form_never_fails(body: bytes, kind: str) -> None:
+    found = fields(asked(body, kind))
+    assert found is None or shown_fields(found, [STAND])
+
+
+@given(st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1))
+def test_a_secret_arrives_in_its_field_whatever_it_holds(value: str) -> None:
+    request = asked(urlencode({"user": "ada", "password": STAND.token}).encode())
+    sent = filled(request, request.body, STAND, value)
+    assert dict(parse_qsl(sent.decode())) == {"user": "ada", "password": value}
+
+
+def test_a_secret_stands_only_in_a_form_to_its_own_host_over_https() -> None:
+    body = f"password={STAND.token}".encode()
+    assert body_stands(asked(body), [STAND]) == (STAND,)
+    assert body_stands(asked(body, host="evil.example.com"), [STAND]) == ()
+    assert body_stands(asked(body, scheme="http"), [STAND]) == ()
+    assert body_stands(asked(body, "text/plain"), [STAND]) == ()
+    assert without(body, [STAND]) == b"password="
+    assert b"agentai_secret_" in without(body + b"&x=agentai_secret_other", [STAND])
+
+
+def test_the_card_names_the_secret_and_not_its_stand_in() -> None:
+    found = fields(asked(f"password={STAND.token}".encode()))
+    assert found is not None
+    assert shown_fields(found, [STAND]) == "password = (your secret PASSWORD)"
+
+
+def test_two_content_types_are_no_form() -> None:
+    pair = (b"content-type", FORM.encode())
+    assert kind_of((pair, pair)) is None
+
+
+def test_what_browsers_send_by_themselves_is_known() -> None:
+    assert is_report(asked(b"PING", "text/ping"))
+    assert is_report(asked(b"{}", "application/csp-report; charset=utf-8"))
+    assert not is_report(asked(b"a=1"))
