@@ -58,10 +58,11 @@ USER 10001:10001
 # ---- service: bot, coordinator and heartbeat; the executor host runs the same image with another command.
 FROM ${BASE_IMAGE} AS service
 SHELL ["/bin/sh", "-eu", "-c"]
-RUN if ! python3 -m pip --version >/dev/null 2>&1; then \
-        apt-get update -q && apt-get install -q -y --no-install-recommends python3-pip; \
-        rm -rf /var/lib/apt/lists/*; \
-    fi
+# libflite1 is the voice that needs no service; without it the bot says what to install.
+RUN missing=libflite1; \
+    if ! python3 -m pip --version >/dev/null 2>&1; then missing="$missing python3-pip"; fi; \
+    apt-get update -q && apt-get install -q -y --no-install-recommends $missing; \
+    rm -rf /var/lib/apt/lists/*
 # The second pattern matches nothing unless `make wheels` has put the wheels there.
 COPY requirements.lock .build/wheels* /tmp/wheels/
 RUN options="--require-hashes --no-deps --no-cache-dir"; \

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bot.pacing import Pacer
     from bot.render import Piece
     from bot.telegram_api import TelegramApi
+    from bot.voice_out import VoiceOut
     from coordinator.ports import Reply
     from core.db import Session
     from core.tasks import TaskStore
@@ -40,6 +41,8 @@ DRAFT_WITHIN_S = 5.0  # the final answer waits for a draft edit under way
 
 class TelegramVoice:
     """Speaks through the outbox; only drafts and typing, which may be lost, go directly."""
+
+    aloud: VoiceOut | None = None
 
     def __init__(
         self, *, store: OutboxStore, outbox: Outbox, api: TelegramApi, pacer: Pacer,
@@ -70,6 +73,8 @@ class TelegramVoice:
             )
             key = f"turn:{reply.turn_id}:file:{index}"
             await self._store.enqueue(session, reply.chat_id, file, method="file", key=key)
+        if self.aloud is not None:
+            await self.aloud.answered(session, reply)
 
     async def _say(self, session: Session, reply: Reply, index: int, payload: TextPayload) -> None:
         draft = await self._store.by_key(session, _draft_key(reply)) if index == 0 else None
@@ -98,6 +103,8 @@ class TelegramVoice:
     def wake(self) -> None:
         """See the port."""
         self._outbox.wake()
+        if self.aloud is not None:
+            self.aloud.wake()
 
     async def step(self) -> None:
         """Sends the draft edits that are wanted; run it forever.
@@ -155,4 +162,9 @@ def _with_choices(piece: Piece, reply: Reply) -> TextPayload:
     What each means stands in the payload, not in the button.
     """
     keys = [[(choice[:60], f"a:{index}")] for index, choice in enumerate(reply.choices)]
+    keys += [
+        [(f"Passage {n}", f"o:p:{passage}") for n, passage in group]
+        for group in (list(enumerate(reply.passages, start=1)),)
+        if group
+    ]
     return text_payload(piece, keys=keys, choices=reply.choices)

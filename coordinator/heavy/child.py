@@ -181,20 +181,15 @@ class Child:
             raise ChildDied("the process gave no answer") from error
 
     def hang_up(self) -> None:
-        """Lets it end by itself: it does when its pipe closes."""
+        """Lets it end by itself: it does when its pipe closes. Call `kill` all the same, later."""
         if self._process.stdin is not None:
             self._process.stdin.close()
-        self._let_go()
 
     def kill(self) -> None:
         """Ends it now; asyncio reaps it."""
         if self._handle >= 0:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
-            self._let_go()
-
-    def _let_go(self) -> None:
-        if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 IDLE_S = 120.0
+LEAVE_S = 5.0  # so long a process may take to end by itself
 
 
 def usual_idle_time() -> float:
@@ -185,9 +186,10 @@ class _LaneRunner:
         return self.child
 
     def _rest(self) -> None:
-        """Lets the idle process go, with the memory it holds."""
+        """Lets the idle process go, with the memory it holds; what a file took over stays on."""
         if self.child is not None and not self._lock.locked():
             self.child.hang_up()
+            asyncio.get_running_loop().call_later(LEAVE_S, self.child.kill)
             self._leave()
 
     def _drop(self) -> None:

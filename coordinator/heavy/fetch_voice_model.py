@@ -42,12 +42,22 @@ _REPOSITORY = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
 def run(payload: dict[str, Any]) -> dict[str, Any]:
     """Returns the model's folder; downloads only what is not there yet."""
     repository, size_mb = source(str(payload["model"]))
-    place = Path(payload["folder"]) / repository.replace("/", "--")
+    place = _place(repository, Path(payload["folder"]))
     if not (place / _DONE).is_file():
         with _telling(place, size_mb):
             _download(repository, place)
         (place / _DONE).touch()
     return {"path": str(place)}
+
+
+def kept(name: str, folder: Path) -> Path | None:
+    """Where the model `name` lies when it was downloaded before."""
+    place = _place(source(name)[0], folder)
+    return place if (place / _DONE).is_file() else None
+
+
+def _place(repository: str, folder: Path) -> Path:
+    return folder / repository.replace("/", "--")
 
 
 def source(name: str) -> tuple[str, int]:

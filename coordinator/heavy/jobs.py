@@ -48,6 +48,8 @@ _PASSAGES = Lane(name="passages")
 _EXTRACT = Lane(name="extract", may_connect=True)
 _HEARING = Lane(name="hearing", memory_mb=8192, threads=4)
 _FETCH = Lane(name="fetch", may_connect=True)
+_SPEAKING = Lane(name="speaking", may_connect=True)
+_SPEAKING_HERE = Lane(name="speaking here", memory_mb=1024)
 _PICTURE = Lane(name="picture", memory_mb=1024)
 
 JOBS: dict[str, Job] = {
@@ -56,6 +58,9 @@ JOBS: dict[str, Job] = {
     "extract": Job(module="coordinator.heavy.extract", lane=_EXTRACT),
     "transcribe": Job(module="coordinator.heavy.transcribe", lane=_HEARING),
     "fetch_voice_model": Job(module="coordinator.heavy.fetch_voice_model", lane=_FETCH),
+    "speak": Job(module="coordinator.heavy.speak", lane=_SPEAKING),
+    "voices": Job(module="coordinator.heavy.voices", lane=_SPEAKING),
+    "speak_here": Job(module="coordinator.heavy.speak_here", lane=_SPEAKING_HERE),
     "picture": Job(module="coordinator.heavy.picture", lane=_PICTURE),
 }
 

@@ -1,0 +1,1 @@
+"""Speech: text from voice notes, and voice notes from text."""
