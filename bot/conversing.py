@@ -7,19 +7,24 @@ when it is corrected.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.cards import short
 from bot.files import MAX_BYTES, too_big
+from bot.pictures import is_picture
+from bot.texts import UNKNOWN_KIND
 from coordinator.store import NewMessage
 from core.tasks import TaskState, answer_key, has_ended
-from core.tasks.seen import TASK_NOTE, notes_of
+from core.tasks.seen import FILE_NOTE, PHOTO_NOTE, TASK_NOTE, notes_of
 
 if TYPE_CHECKING:
     from bot.files import FileStore
     from bot.outbox_store import OutboxStore, Shown
     from bot.route import Route
+    from bot.rules_command import RulesCommand
     from bot.updates import Message
+    from bot.voice_in import VoiceIn
     from coordinator.store import Conversation
     from core.tasks import Task, TaskStore
 
@@ -28,8 +33,19 @@ CONTINUES_WITHIN_S = 1.5
 ALBUM_WITHIN_S = 1.0
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Filed:
+    """What became of a message's file: our line about it, and its number when it will come."""
+
+    line: str = ""
+    number: int | None = None
+
+
 class Conversing:
     """Keeps messages for the coordinator, or hands them to the task they belong to."""
+
+    listening: VoiceIn | None = None
+    rules: RulesCommand | None = None
 
     def __init__(
         self, *, conversation: Conversation, tasks: TaskStore, store: OutboxStore, files: FileStore
@@ -42,18 +58,35 @@ class Conversing:
     # --- new messages ---
 
     async def message(self, route: Route, message: Message) -> None:
-        """A new message that is no command."""
+        """A new message that is no command; speech is listened to first."""
+        if self.listening is None or not await self.listening.arrived(route, message):
+            await self.take(route, message)
+
+    async def take(self, route: Route, message: Message) -> None:
+        """A message as it is: what was spoken has become text by now."""
+        if self.rules is not None:
+            await self.rules.heard(route, message)
         about = await self._task_replied_to(route, message)
-        is_own = message.file is None and not message.is_forwarded
-        if about is not None and not has_ended(about.state) and is_own:
+        is_own = not (message.file or message.content or message.is_forwarded)
+        if about is not None and not has_ended(about.state) and is_own and message.text:
             await self._tell_task(route, message, about)
             return
-        text = await self._text_with_file(route, message)
-        if not text:
+        if not (message.text or message.file or message.content):
+            await self._not_understood(route, message)
             return
+        filed = await self._file(route, message)
+        lines = [filed.line, *message.notes, message.text]
+        if filed.number is None and not message.content and not message.text:
+            return  # the refusal of its file was the answer
         if about is not None:
-            text = f"{TASK_NOTE}#{about.no}: {short(about.title, 80)}]\n{text}"
-        await self._keep(route, message, text)
+            lines.insert(0, f"{TASK_NOTE}#{about.no}: {short(about.title, 80)}]")
+        await self._keep(route, message, "\n".join(filter(None, lines)), filed)
+
+    async def _not_understood(self, route: Route, message: Message) -> None:
+        """Says so; what Telegram itself reports, such as a pinned message, needs no answer."""
+        if message.unknown:
+            text = UNKNOWN_KIND.format(kind=message.unknown)
+            await route.say(self._store, message.sender.chat_id, text, reply_to=message.message_id)
 
     async def _task_replied_to(self, route: Route, message: Message) -> Task | None:
         if message.reply_to is None:
@@ -66,13 +99,15 @@ class Conversing:
         return await self._tasks.get(shown.task_no, session=route.session)
 
     async def _tell_task(self, route: Route, message: Message, task: Task) -> None:
-        key = f"update:{message.update_id}"
+        # A key of "update:" makes it the owner's literal words, which a recogniser's are not.
+        key = f"{'voice' if message.is_spoken else 'update'}:{message.update_id}"
         if await self._answers(route, message, task):
             text = f"#{task.no} has your answer."
         elif task.kind == "shell":
             text = f"#{task.no} is a plain command and does not listen. /cancel {task.no} stops it."
         else:
-            await self._tasks.add_input(route.session, task.no, "steer", text=message.text, key=key)
+            said = _with_quote(message)
+            await self._tasks.add_input(route.session, task.no, "steer", text=said, key=key)
             text = f"#{task.no} was told."
         route.has_control = True
         chat_id = message.sender.chat_id
@@ -88,40 +123,42 @@ class Conversing:
             route.session, task.no, "answer", text=message.text, step=step, key=key
         )
 
-    async def _text_with_file(self, route: Route, message: Message) -> str:
-        """The message's text, led by the number and name of its file."""
+    async def _file(self, route: Route, message: Message) -> _Filed:
+        """Notes the message's file, to be fetched soon; says why when it is too big."""
         if message.file is None:
-            return message.text
+            return _Filed()
         chat_id, sent = message.sender.chat_id, message.file
         refusal = too_big(sent) if sent.size > MAX_BYTES else None
-        file_id = await self._files.add(route.session, message, error=refusal)
+        number = await self._files.add(route.session, message, error=refusal)
         if refusal is not None:
             await route.say(self._store, chat_id, refusal, reply_to=message.message_id)
-            return message.text and f"[file {sent.name} was too big to receive]\n{message.text}"
+            return _Filed(line=f"{FILE_NOTE}{sent.name} was too big to receive]")
         route.has_files = True
-        return f"[file {file_id}: {sent.name}, {sent.size} bytes]\n{message.text}".strip()
+        note = PHOTO_NOTE if is_picture(sent.name, sent.mime) else FILE_NOTE
+        return _Filed(line=f"{note}{number}: {sent.name}, {sent.size} bytes]", number=number)
 
-    async def _keep(self, route: Route, message: Message, text: str) -> None:
+    async def _keep(self, route: Route, message: Message, text: str, filed: _Filed) -> None:
         chat_id, session = message.sender.chat_id, route.session
         route.lanes.add(chat_id)
-        hold_s = CONTINUES_WITHIN_S if len(message.text) >= NEAR_LIMIT else 0.0
+        is_cut = len(message.text) >= NEAR_LIMIT and not message.is_spoken
+        hold_s = CONTINUES_WITHIN_S if is_cut else 0.0
+        new = NewMessage(
+            chat_id=chat_id, text=text, telegram_id=message.message_id, reply_to=message.reply_to,
+            album=message.album, hold_s=ALBUM_WITHIN_S if message.album else hold_s,
+            is_forwarded=message.is_forwarded, is_spoken=message.is_spoken,
+            files=() if filed.number is None else (filed.number,),
+            has_foreign=message.has_foreign or filed.line.startswith(PHOTO_NOTE),
+        )  # fmt: skip
         if message.album is not None:
-            joined = await self._conversation.join_album(
-                session, chat_id, message.album, text=text, hold_s=ALBUM_WITHIN_S
-            )
-            if joined:
+            if await self._conversation.join_album(session, new):
                 return
-            hold_s = ALBUM_WITHIN_S
         elif (
             text == message.text  # nothing of ours may slip into the middle of theirs
             and not message.is_forwarded
+            and not message.is_spoken
             and await self._continues(route, chat_id, text, hold_s)
         ):
             return
-        new = NewMessage(
-            chat_id=chat_id, text=text, telegram_id=message.message_id, reply_to=message.reply_to,
-            album=message.album, hold_s=hold_s, is_forwarded=message.is_forwarded,
-        )  # fmt: skip
         await self._conversation.add(session, new)
 
     async def _continues(self, route: Route, chat_id: int, text: str, hold_s: float) -> bool:
@@ -143,13 +180,18 @@ class Conversing:
         if message.text.startswith("/") and not is_foreign:
             await self._command_edited(route, message)
             return
-        if kept is None or not message.text:
+        if kept is None or not (message.text or message.content):
             return
-        text = "\n".join([*_notes(message, kept["text"]), message.text])
+        text = "\n".join(filter(None, [*_notes(message, kept["text"]), message.text]))
         if text == kept["text"]:
             return
+        if self.rules is not None and not is_foreign:
+            await self.rules.heard(route, message)
         if await self._conversation.replace_pending(route.session, kept["id"], text):
             route.lanes.add(chat_id)
+            return
+        if message.is_live or not message.text:  # a place that moved on, a poll that got votes
+            await self._conversation.refresh(route.session, kept["id"], text)
             return
         led_to = await self._tasks.of_origin(chat_id, message.message_id)
         live = [t for t in led_to if not has_ended(t.state) and t.kind == "agent"]
@@ -158,7 +200,8 @@ class Conversing:
             return
         new = NewMessage(
             chat_id=chat_id, text=text, telegram_id=message.message_id,
-            corrects=kept["original"], is_forwarded=is_foreign,
+            corrects=kept["original"], is_forwarded=is_foreign, files=tuple(kept["files"]),
+            has_foreign=kept["has_foreign"] or message.has_foreign,
         )  # fmt: skip
         await self._conversation.add(route.session, new)
         route.lanes.add(chat_id)
@@ -196,9 +239,17 @@ class Conversing:
 
 
 def _notes(message: Message, kept: str) -> list[str]:
-    """The lines of ours that stay when a message is edited: its file and its task are the same."""
+    """The lines of ours about an edited message: its file and its task are the same."""
     has_notes = message.file is not None or message.reply_to is not None
-    return notes_of(kept) if has_notes else []
+    same = (FILE_NOTE, PHOTO_NOTE, TASK_NOTE)
+    ours = [line for line in notes_of(kept) if line.startswith(same)] if has_notes else []
+    return [*ours, *message.notes]
+
+
+def _with_quote(message: Message) -> str:
+    """What a task is told: the owner's words, and what they quoted of the task's."""
+    quoted = [line for line in message.context if line.startswith("[quoting")]
+    return "\n".join([*quoted, message.text])
 
 
 def _without_skill(text: str, skill: str) -> str:

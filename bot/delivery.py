@@ -24,6 +24,7 @@ class _Payload(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     reply_to: int | None = None
+    is_quiet: bool = False
     buttons: tuple[tuple[Button, ...], ...] = ()
 
 
@@ -45,13 +46,31 @@ class FilePayload(_Payload):
     content: str | None = None
 
 
+class VoicePayload(_Payload):
+    """A voice note: OGG with Opus in the file at `path`; `seconds` long."""
+
+    path: str
+    seconds: int = 0
+    caption: str = ""
+
+
+class AlbumPayload(_Payload):
+    """Photos that stand together, each with its own caption."""
+
+    photos: tuple[FilePayload, ...]
+
+
 class DeletePayload(_Payload):
     """A message of the owner's that must go from the chat: it holds a secret."""
 
     message_id: int
 
 
-Method = Literal["text", "edit", "file", "delete"]
+Method = Literal["text", "edit", "file", "photo", "animation", "album", "voice", "delete"]
+FILE_CALLS: dict[str, tuple[str, str]] = {
+    "file": ("sendDocument", "document"), "photo": ("sendPhoto", "photo"),
+    "animation": ("sendAnimation", "animation"),
+}  # fmt: skip
 NOTICE = "I had something to say that Telegram refused to show: {reason}"
 NOT_DELETED = "I could not delete your message with a secret ({reason}). Please delete it yourself."
 
@@ -77,6 +96,7 @@ def text_call(payload: TextPayload, chat_id: int) -> dict[str, Any]:
     return {
         **edit_call(payload, chat_id, None),
         "reply_parameters": _reply(payload.reply_to),
+        "disable_notification": payload.is_quiet or None,
     }
 
 
@@ -93,13 +113,29 @@ def edit_call(payload: TextPayload, chat_id: int, message_id: int | None) -> dic
 
 
 def file_call(payload: FilePayload, chat_id: int) -> dict[str, Any]:
-    """Fields of sendDocument, without the document."""
+    """Fields of sendDocument, sendPhoto and sendAnimation, without the file."""
     return {
         "chat_id": chat_id,
         "caption": payload.caption[:CAPTION_CAP] or None,
         "reply_parameters": _reply(payload.reply_to),
         "reply_markup": buttons(payload.buttons),
     }
+
+
+def voice_call(payload: VoicePayload, chat_id: int) -> dict[str, Any]:
+    """Fields of sendVoice, without the voice note."""
+    return {
+        "chat_id": chat_id,
+        "caption": payload.caption[:CAPTION_CAP] or None,
+        "duration": payload.seconds or None,
+        "reply_parameters": _reply(payload.reply_to),
+        "reply_markup": buttons(payload.buttons),
+    }
+
+
+def album_call(payload: AlbumPayload, chat_id: int) -> dict[str, Any]:
+    """Fields of sendMediaGroup, without the photos."""
+    return {"chat_id": chat_id, "reply_parameters": _reply(payload.reply_to)}
 
 
 def delete_call(payload: DeletePayload, chat_id: int) -> dict[str, Any]:
@@ -141,7 +177,7 @@ def candidates(after_id: int, known: frozenset[int]) -> tuple[int, ...]:
     return tuple(found)
 
 
-Remedy = Literal["gone", "as_new", "plain", "give_up", "wait"]
+Remedy = Literal["gone", "as_new", "plain", "as_file", "one_by_one", "give_up", "wait"]
 
 
 def remedy(refusal: str, *, method: Method, has_entities: bool, is_blocked: bool) -> Remedy:
@@ -149,6 +185,8 @@ def remedy(refusal: str, *, method: Method, has_entities: bool, is_blocked: bool
     text = refusal.lower()
     if is_blocked:
         return "wait"  # the owner may unblock the bot; nothing is dropped meanwhile
+    if method == "voice":
+        return "as_file"  # some owners let nobody send them voice notes
     if method == "delete" and "not found" in text:
         return "gone"
     if method == "edit":
@@ -156,6 +194,10 @@ def remedy(refusal: str, *, method: Method, has_entities: bool, is_blocked: bool
             return "gone"
         if "not found" in text or "can't be edited" in text:
             return "as_new"
+    if method in {"photo", "animation"}:  # too large, too long, or nothing that it can show
+        return "as_file"
+    if method == "album":
+        return "one_by_one"
     if has_entities and ("entit" in text or "can't parse" in text):
         return "plain"
     return "give_up"

@@ -2,7 +2,8 @@
 
 A file is fetched once. Until then the message it came with waits (a minute at most), so that a task
 gets the file and not its promise. Telegram gives bots files of up to 20 MB; a bigger one is refused
-with a clear sentence. An archive is checked once it is here, and deleted if it is refused.
+with a clear sentence. An archive is checked once it is here, and deleted if it is refused. What is
+no speech and no sticker also goes among the owner's files, below `received/`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from bot.texts import FILE_TOO_BIG
 from core.errors import UserFacing
 from core.sql import load_queries
 from core.wake import Wake
+from core.workspace.receiving import check_room, receive
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,13 +29,15 @@ if TYPE_CHECKING:
     from bot.outbox_store import OutboxStore
     from bot.telegram_api import TelegramApi
     from bot.updates import Message, SentFile
-    from core.db import Database, Session
+    from core.db import Database, Row, Session
+    from core.workspace import OwnerFiles
 
 log = logging.getLogger(__name__)
 SQL = load_queries(__package__ or "bot")
 
 MAX_BYTES = 20 * 1024 * 1024
 LOOK_EVERY_S = 10.0
+NOT_KEPT = frozenset({"sticker", "voice", "video_note"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +70,7 @@ class FileStore:
         assert sent is not None  # noqa: S101 - the caller looked
         number: int = await session.fetchval(
             SQL["add_file"], message.sender.chat_id, message.message_id, sent.file_id, sent.name,
-            sent.mime, sent.size, error,
+            sent.mime, sent.size, error, sent.kind,
         )  # fmt: skip
         return number
 
@@ -82,6 +86,7 @@ class Fetcher:
     """Fetches what was noted. Run `step` forever. `on_fetched` hears of chat, number and path."""
 
     on_fetched: Callable[[int, int, Path], Awaitable[None]] | None = None
+    owner_files: OwnerFiles | None = None
 
     def __init__(
         self, *, database: Database, api: TelegramApi, store: OutboxStore, folder: Path,
@@ -105,28 +110,38 @@ class Fetcher:
         try:
             while rows := await self._db.fetch(SQL["files_to_fetch"]):
                 for row in rows:
-                    await self._fetch(row["id"], row["chat_id"], row["file_id"], row["name"])
+                    await self._fetch(row)
         except BaseException:
             self._news.set()
             raise
 
-    async def _fetch(self, number: int, chat_id: int, file_id: str, name: str) -> None:
+    async def _fetch(self, row: Row) -> None:
         """Fetches and checks one file; a cancelled check ends by itself and leaves nothing."""
+        number, chat_id, name = row["id"], row["chat_id"], row["name"]
         target = self._folder / str(number) / name
         try:
-            size = await self._api.download(file_id, target)
+            self._folder.mkdir(parents=True, exist_ok=True)
+            await asyncio.to_thread(check_room, self._folder, row["size"])
+            size = await self._api.download(row["file_id"], target, cap=MAX_BYTES)
             if is_archive(name):
                 await asyncio.to_thread(check_archive, target)
+            kept_as = await self._keep(target, row)
         except Refused as error:
             await self._failed(number, chat_id, _not_fetched(name, str(error)))
         except UserFacing as error:
             await asyncio.to_thread(target.unlink, missing_ok=True)
             await self._failed(number, chat_id, error.text)
         else:
-            await self._db.execute(SQL["file_fetched"], number, str(target), size)
+            await self._db.execute(SQL["file_fetched"], number, str(target), size, kept_as)
             if self.on_fetched is not None:
                 await self.on_fetched(chat_id, number, target)
         self._wake_lane(chat_id)
+
+    async def _keep(self, target: Path, row: Row) -> str | None:
+        """The path of its copy among the owner's files; None for what does not belong there."""
+        if self.owner_files is None or row["kind"] in NOT_KEPT:
+            return None
+        return await asyncio.to_thread(receive, self.owner_files, target, row["name"])
 
     async def _failed(self, number: int, chat_id: int, text: str) -> None:
         route = Route()

@@ -1,62 +1,188 @@
-"""/files and /undo: the owner's files, and the way back from what a task changed.
+"""/files and /undo: the owner's files, and the way back from what a task or the owner changed.
 
-/files            the list         /files report    those whose names hold "report"
-/files get NAME   sends one back   /undo, /undo 12  takes the last change (of task 12) back
-                                   again: the one before it
+/files            folders and files     /files find WORDS   those whose names hold the words
+/files get NAME   sends one back        /files delete NAME  asks first, with the exact content
+/undo, /undo 12   takes the last change (of task 12) back; again: the one before it
 
-No update waits behind these for long: whoever else holds the files is waited for 2 s at most.
+Threat: a name shown is not the file deleted. So a deletion is asked on a card with name, size and
+SHA-256; the tap holds once, for 15 minutes, and only while the file is still that content. No
+update waits behind these for long: whoever else holds the files is waited for 2 s at most.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from bot.approval_cards import shown
-from bot.cards import Card
-from bot.delivery import FilePayload
-from bot.render import compose
-from core.errors import UserFacing
-from core.workspace.diff import size_text
+from bot.delivery import FilePayload, text_payload
+from bot.files_cards import (
+    KEEP,
+    Deletion,
+    deletion_card,
+    file_card,
+    folder_card,
+    folders_of,
+    found_card,
+    name_hash,
+    read_deletion,
+)
+from coordinator.named_files import choose
+from core.errors import Retryable, UserFacing
+from core.workspace.receiving import delete, state_of
+from core.workspace.types import THE_OWNER
 
 if TYPE_CHECKING:
-    from bot.outbox_store import OutboxStore
+    from bot.cards import Card
+    from bot.outbox_store import OutboxStore, Shown
     from bot.route import Route
-    from bot.updates import Message
+    from bot.updates import Message, Press
     from core.audit import Audit
     from core.workspace import Entry, OwnerFiles
 
-LISTED = 40
 SEND_CAP = 45 * 1024 * 1024
+ASKED_FOR_S = 15 * 60.0
+TOO_OLD = "This button is too old."
+BUSY = "Your files are being changed right now; try again in a moment."
 
 
 class FilesCommand:
-    """Handles both commands; the folder is read in a thread."""
+    """Handles both commands and their buttons; the folder is read in a thread."""
 
     def __init__(self, *, files: OwnerFiles, audit: Audit, store: OutboxStore) -> None:
         self._files = files
         self._audit = audit
         self._store = store
 
+    # --- commands ---
+
     async def files(self, route: Route, message: Message, rest: str) -> None:
         """/files."""
-        action, _, name = rest.partition(" ")
-        if action == "get" and name.strip():
-            await self._send(route, message, name.strip())
-            return
-        glob = f"*{rest.strip()}*" if rest.strip() else "*"
-        found = await asyncio.to_thread(self._files.list, glob)
-        await route.show(self._store, message.sender.chat_id, files_card(found, rest.strip()))
+        action, _, words = rest.strip().partition(" ")
+        chat_id, words = message.sender.chat_id, words.strip()
+        found = await asyncio.to_thread(self._files.list)
+        if action == "get" and words:
+            await self._send(route, chat_id, choose(words, found), reply_to=message.message_id)
+        elif action == "delete" and words:
+            await self._ask(route, chat_id, choose(words, found))
+        elif action == "find" and words:
+            await route.show(self._store, chat_id, found_card(found, words))
+        elif rest.strip() in folders_of(found):
+            await route.show(self._store, chat_id, folder_card(found, rest.strip()))
+        else:
+            await route.show(self._store, chat_id, found_card(found, rest))
 
-    async def _send(self, route: Route, message: Message, name: str) -> None:
-        content = await asyncio.to_thread(self._files.read, name, cap=SEND_CAP)
+    async def _send(
+        self, route: Route, chat_id: int, path: str, *, reply_to: int | None = None
+    ) -> None:
+        content = await asyncio.to_thread(self._files.read, path, cap=SEND_CAP)
         del content  # it exists, is a plain file and is not too large
         payload = FilePayload(
-            filename=name.rpartition("/")[2], caption=shown(name),
-            path=str(self._files.folder / name), reply_to=message.message_id,
+            filename=path.rpartition("/")[2], caption=shown(path),
+            path=str(self._files.folder / path), reply_to=reply_to,
         )  # fmt: skip
-        await self._store.enqueue(route.session, message.sender.chat_id, payload, method="file")
+        await self._store.enqueue(route.session, chat_id, payload, method="file")
         route.has_messages = True
+
+    async def _ask(self, route: Route, chat_id: int, path: str) -> None:
+        """Asks whether to delete it, as it is now."""
+        try:
+            state = await asyncio.to_thread(state_of, self._files, path)
+        except Retryable as error:
+            raise UserFacing(BUSY) from error
+        if state is None:
+            raise UserFacing(f"There is no file {shown(path)}.")
+        wanted = Deletion(path=path, state=state, until=time.time() + ASKED_FOR_S)
+        card = deletion_card(wanted)
+        payload = text_payload(card.piece, keys=card.keys, choices=(wanted.to_text(), KEEP))
+        await self._store.enqueue(route.session, chat_id, payload, method="text")
+        route.has_messages = True
+
+    # --- buttons ---
+
+    async def pressed(self, route: Route, press: Press, what: str) -> str:
+        """Does what the button says; returns the short answer."""
+        chat_id = press.sender.chat_id
+        if press.message_id is None:
+            return TOO_OLD
+        card = await self._store.shown(route.session, chat_id, press.message_id)
+        if card is None:
+            return TOO_OLD
+        kind, _, mark = what.partition(":")
+        if kind == "x":
+            return await self._decided(route, chat_id, card, mark)
+        found = await asyncio.to_thread(self._files.list)
+        if kind == "o":
+            return await self._open(route, chat_id, card, found, mark)
+        entry = next((e for e in found if name_hash(e.path) == mark), None)
+        if entry is None:
+            return TOO_OLD
+        try:
+            return await self._act(route, chat_id, card, entry, kind)
+        except UserFacing as error:
+            return error.text
+
+    async def _act(  # noqa: PLR0913, RUF100 - where the press stands
+        self, route: Route, chat_id: int, card: Shown, entry: Entry, kind: str
+    ) -> str:
+        match kind:
+            case "s":
+                await self._turn(route, chat_id, card, file_card(entry))
+            case "g":
+                await self._send(route, chat_id, entry.path)
+            case "d":
+                await self._ask(route, chat_id, entry.path)
+            case _:
+                return TOO_OLD
+        return ""
+
+    async def _open(  # noqa: PLR0913, RUF100 - where the press stands
+        self, route: Route, chat_id: int, card: Shown, found: list[Entry], what: str
+    ) -> str:
+        mark, _, page = what.partition(":")
+        folder = next((f for f in folders_of(found) if name_hash(f) == mark), None)
+        if folder is None or not page.isdecimal() or len(page) > 6:
+            return TOO_OLD
+        await self._turn(route, chat_id, card, folder_card(found, folder, int(page)))
+        return ""
+
+    async def _turn(self, route: Route, chat_id: int, card: Shown, new: Card) -> None:
+        """Shows another card in the same message."""
+        payload = text_payload(new.piece, keys=new.keys)
+        await self._store.enqueue(route.session, chat_id, payload, method="edit", edit_of=card.id)
+        route.has_messages = True
+
+    async def _decided(self, route: Route, chat_id: int, card: Shown, which: str) -> str:
+        """The owner's tap on a deletion: it holds once."""
+        choices = card.payload.get("choices", [])
+        if which not in {"0", "1"} or len(choices) != 2:
+            return TOO_OLD
+        if await self._store.choose(route.session, card.id, int(which)) is None:
+            return "You have already answered."
+        wanted = read_deletion(str(choices[0]))
+        if which == "1" or wanted is None:
+            return "Kept."
+        if time.time() > wanted.until:
+            return "You took too long, so it was kept. Ask again: /files delete NAME"
+        try:
+            await asyncio.to_thread(
+                delete, self._files, wanted.path, wanted.state, commit_id=f"deleted-{card.id}"
+            )
+        except UserFacing as error:
+            await route.say(self._store, chat_id, error.sentence())
+            return "It was kept."
+        except Retryable:
+            await route.say(self._store, chat_id, BUSY)
+            return "It was kept."
+        body = {"files": 1, "sha256": wanted.state.sha256}
+        await self._audit.append(route.session, "files.deleted", body)
+        await route.say(
+            self._store, chat_id, f"Deleted: {shown(wanted.path)}. /undo brings it back."
+        )
+        return "Deleted."
+
+    # --- undo ---
 
     async def undo(self, route: Route, message: Message, rest: str) -> None:
         """/undo. The update's number names the undo, so that a repeated one does nothing twice."""
@@ -70,27 +196,9 @@ class FilesCommand:
         names = ", ".join(shown(change.path) for change in done.changes[:10])
         body = {"task": done.task, "files": len(done.changes)}
         await self._audit.append(route.session, "files.undone", body)
+        text = f"Undone: what task #{done.task} changed in {names}."
+        if done.task == THE_OWNER:
+            text = f"Undone: {names} is back."
         await route.say(
-            self._store, message.sender.chat_id,
-            f"Undone: what task #{done.task} changed in {names}. /undo takes back what was before.",
-        )  # fmt: skip
-
-
-def files_card(found: list[Entry], wanted: str) -> Card:
-    """The answer to /files."""
-    if not found:
-        text = (
-            f"No file's name holds {shown(wanted)}."
-            if wanted
-            else ("You have no files yet. What tasks leave in their folder `files` comes here.")
+            self._store, message.sender.chat_id, f"{text} /undo takes back what was before."
         )
-        return Card(piece=compose(text))
-    newest = sorted(found, key=lambda entry: entry.modified, reverse=True)
-    parts: list[str | tuple[str, str]] = [("bold", f"Your files: {len(found)}"), "\n"]
-    for entry in newest[:LISTED]:
-        facts = f" · {size_text(entry.size)} · {entry.modified:%d %b %H:%M}"
-        parts += ["\n", ("code", shown(entry.path, 120)), facts]
-    if len(found) > LISTED:
-        parts.append(f"\n… and {len(found) - LISTED} more. /files WORD finds them.")
-    parts.append("\n\n/files get NAME sends one. /undo takes the last change back.")
-    return Card(piece=compose(*parts))

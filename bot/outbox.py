@@ -21,15 +21,20 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from telegram import InputFile
+from telegram import InputFile, InputMediaPhoto
 
 from bot.delivery import (
+    CAPTION_CAP,
+    FILE_CALLS,
     NOT_DELETED,
     NOTICE,
+    AlbumPayload,
     DeletePayload,
     FilePayload,
     Method,
     TextPayload,
+    VoicePayload,
+    album_call,
     candidates,
     delete_call,
     edit_call,
@@ -37,8 +42,9 @@ from bot.delivery import (
     read_probe,
     remedy,
     text_call,
+    voice_call,
 )
-from bot.telegram_api import Flooded, InDoubt, Refused, Unsent
+from bot.telegram_api import Flooded, InDoubt, Refused, Unsent, buttons
 from core.errors import Retryable
 from core.wake import Wake
 
@@ -98,7 +104,7 @@ class Outbox:
         `Unsent` puts it back; `InDoubt` leaves it in `sending` to be looked for.
         """
         try:
-            message_id = await self._send(row)
+            arrived = await self._send(row)
         except Unsent as error:
             if isinstance(error, Flooded):
                 now = asyncio.get_running_loop().time()
@@ -108,39 +114,65 @@ class Outbox:
         except Refused as error:
             await self._refused(row, error)
         else:
-            await self._sent(row, message_id)
+            await self._sent(row, *arrived)
 
-    async def _sent(self, row: Outgoing, message_id: int) -> None:
-        await self._store.mark_sent(row, message_id)
+    async def _sent(self, row: Outgoing, message_id: int, *more_ids: int) -> None:
+        await self._store.mark_sent(row, message_id, more_ids)
         self.on_sent(row, message_id)
 
-    async def _send(self, row: Outgoing) -> int:
-        """The call itself; returns the id of the message that now shows the payload, or 0."""
+    async def _send(self, row: Outgoing) -> tuple[int, ...]:
+        """The call itself; returns the ids of the messages that now show the payload, or 0."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(self._pacer.wait_s(row.chat_id, now=loop.time()))
         self._pacer.take(row.chat_id, now=loop.time())
-        if row.method == "file":
-            return await self._send_file(row)
+        if row.method in FILE_CALLS:
+            return (await self._send_file(row),)
+        if row.method == "album":
+            return await self._send_album(row)
+        if row.method == "voice":
+            return (await self._send_voice(row),)
         if row.method == "delete":
             gone = DeletePayload.model_validate(row.payload)
             await self._api.call("deleteMessage", **delete_call(gone, row.chat_id))
-            return 0
+            return (0,)
         payload = TextPayload.model_validate(row.payload)
         if row.method == "edit" and row.edit_message_id is not None:
             fields = edit_call(payload, row.chat_id, row.edit_message_id)
             await self._api.call("editMessageText", **fields)
-            return row.edit_message_id
-        return _id_of(await self._api.call("sendMessage", **text_call(payload, row.chat_id)))
+            return (row.edit_message_id,)
+        return (_id_of(await self._api.call("sendMessage", **text_call(payload, row.chat_id))),)
 
     async def _send_file(self, row: Outgoing) -> int:
         payload = FilePayload.model_validate(row.payload)
+        method, field = FILE_CALLS[row.method]
+        content = InputFile(await _content(payload), filename=payload.filename)
+        fields = {**file_call(payload, row.chat_id), field: content}
+        return _id_of(await self._api.call(method, timeout_s=UPLOAD_WITHIN_S, **fields))
+
+    async def _send_album(self, row: Outgoing) -> tuple[int, ...]:
+        payload = AlbumPayload.model_validate(row.payload)
+        media = [
+            InputMediaPhoto(
+                media=await _content(photo), filename=photo.filename,
+                caption=photo.caption[:CAPTION_CAP] or None,
+            )
+            for photo in payload.photos
+        ]  # fmt: skip
+        fields = {**album_call(payload, row.chat_id), "media": media}
+        sent = await self._api.call("sendMediaGroup", timeout_s=UPLOAD_WITHIN_S, **fields)
+        if not isinstance(sent, list) or not sent:
+            raise InDoubt("Telegram's answer holds no messages")
+        return tuple(_id_of(message) for message in sent)
+
+    async def _send_voice(self, row: Outgoing) -> int:
+        payload = VoicePayload.model_validate(row.payload)
         try:
-            content = await asyncio.to_thread(_content, payload)
+            content = await asyncio.to_thread(Path(payload.path).read_bytes)
         except OSError as error:
-            raise Refused(f"{payload.filename} is gone ({error.strerror})") from error
-        document = InputFile(content, filename=payload.filename)
-        fields = {**file_call(payload, row.chat_id), "document": document}
-        return _id_of(await self._api.call("sendDocument", timeout_s=UPLOAD_WITHIN_S, **fields))
+            raise Refused(f"the voice note is gone ({error.strerror})") from error
+        voice = InputFile(content, filename="voice.ogg")
+        fields = {**voice_call(payload, row.chat_id), "voice": voice}
+        return _id_of(await self._api.call("sendVoice", timeout_s=UPLOAD_WITHIN_S, **fields))
 
     async def _refused(self, row: Outgoing, error: Refused) -> None:
         method: Method = row.method
@@ -155,6 +187,12 @@ class Outbox:
             case "plain":
                 log.warning("formatting refused, sent without: %s", error)
                 await self._deliver(row.without_formatting())
+            case "as_file":
+                log.warning("a %s was refused and is sent as a file: %s", method, error)
+                await self._deliver(row.as_file())
+            case "one_by_one":
+                log.warning("an album was refused and goes one by one: %s", error)
+                await self._store.split(row, str(error))
             case "wait":
                 await self._store.put_back(row, str(error))
                 raise Unsent(f"the owner cannot be reached: {error}", BLOCKED_PAUSE_S)
@@ -170,7 +208,7 @@ class Outbox:
             found = await self._look_for(row)
             if found is not None:
                 log.info("a message in doubt had arrived", extra={"row": row.id})
-                await self._sent(row, found)
+                await self._sent(row, *range(found, found + _count(row)))
             else:
                 await self._store.put_back(row, "in doubt, not found")
 
@@ -191,11 +229,18 @@ class Outbox:
     async def _probe(self, row: Outgoing, candidate: int) -> str | None:
         """Telegram's refusal of an edit that would change nothing, or None when it took it."""
         try:
-            if row.method == "file":
-                payload = FilePayload.model_validate(row.payload)
+            if row.method == "album" or row.method in FILE_CALLS:
+                payload = _first(row)
                 fields: dict[str, Any] = {
                     **file_call(payload, row.chat_id), "reply_parameters": None,
                     "message_id": candidate,
+                }  # fmt: skip
+                await self._api.call("editMessageCaption", **fields)
+            elif row.method == "voice":
+                voice = VoicePayload.model_validate(row.payload)
+                fields = {
+                    "chat_id": row.chat_id, "message_id": candidate,
+                    "caption": voice.caption or None, "reply_markup": buttons(voice.buttons),
                 }  # fmt: skip
                 await self._api.call("editMessageCaption", **fields)
             else:
@@ -207,10 +252,25 @@ class Outbox:
         return None
 
 
-def _content(payload: FilePayload) -> bytes:
-    if payload.path is not None:
-        return Path(payload.path).read_bytes()
-    return base64.b64decode(payload.content or "")
+async def _content(payload: FilePayload) -> bytes:
+    """The file's bytes; `Refused` when it is gone."""
+    if payload.path is None:
+        return base64.b64decode(payload.content or "")
+    try:
+        return await asyncio.to_thread(Path(payload.path).read_bytes)
+    except OSError as error:
+        raise Refused(f"{payload.filename} is gone ({error.strerror})") from error
+
+
+def _first(row: Outgoing) -> FilePayload:
+    """The file whose caption tells the row from others; an album has consecutive ids."""
+    if row.method == "album":
+        return AlbumPayload.model_validate(row.payload).photos[0]
+    return FilePayload.model_validate(row.payload)
+
+
+def _count(row: Outgoing) -> int:
+    return len(AlbumPayload.model_validate(row.payload).photos) if row.method == "album" else 1
 
 
 def _id_of(message: object) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from bot.delivery import TextPayload
+from bot.delivery import AlbumPayload, TextPayload
 from core.sql import load_queries
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ class Outgoing:
     def as_new_message(self) -> Outgoing:
         """The same text as a message of its own: the one to edit is gone."""
         return replace(self, method="text", edit_message_id=None)
+
+    def as_file(self) -> Outgoing:
+        """The same voice note or picture as a document."""
+        return replace(self, method="file", payload={"filename": "voice.ogg", **self.payload})
 
     def without_formatting(self) -> Outgoing:
         """The same text without entities."""
@@ -105,10 +109,23 @@ class OutboxStore:
         """Rows whose sending began and whose outcome is unknown, oldest first."""
         return tuple(Outgoing(**row) for row in await self._db.fetch(SQL["in_doubt"]))
 
-    async def mark_sent(self, row: Outgoing, message_id: int) -> None:
-        """Telegram confirmed the row."""
-        self.saw(message_id)
-        await self._db.execute(SQL["mark_sent"], row.id, message_id)
+    async def mark_sent(
+        self, row: Outgoing, message_id: int, more_ids: tuple[int, ...] = ()
+    ) -> None:
+        """Telegram confirmed the row; `more_ids` are the further messages of an album."""
+        self.saw(max(message_id, *more_ids, 0))
+        await self._db.execute(SQL["mark_sent"], row.id, message_id, list(more_ids))
+
+    async def split(self, row: Outgoing, reason: str) -> None:
+        """Telegram does not take the album: its photos go one by one instead."""
+        photos = AlbumPayload.model_validate(row.payload).photos
+        async with self._db.transaction() as session:
+            await session.execute(SQL["mark_failed"], row.id, reason[:500])
+            for index, photo in enumerate(photos):
+                await self.enqueue(
+                    session, row.chat_id, photo, method="photo", task_no=row.task_no,
+                    key=f"split:{row.id}:{index}",
+                )  # fmt: skip
 
     async def put_back(self, row: Outgoing, reason: str) -> None:
         """The row certainly did not arrive; it will be sent again."""

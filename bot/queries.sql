@@ -54,7 +54,7 @@ select id, chat_id, method, payload, edit_of, task_no, attempts, after_id,
 from outbox where state = 'sending' order by id
 
 -- name: mark_sent
-update outbox set state = 'sent', message_id = $2, sent_at = clock_timestamp(), error = null where id = $1
+update outbox set state = 'sent', message_id = $2, more_ids = $3::bigint[], sent_at = clock_timestamp(), error = null where id = $1
 
 -- name: mark_queued
 update outbox set state = 'queued', error = $2 where id = $1 and state = 'sending'
@@ -65,18 +65,21 @@ update outbox set state = 'failed', error = $2 where id = $1 and state = 'sendin
 -- name: known_message_ids
 select message_id as id from outbox where chat_id = $1 and message_id > $2
 union
+select unnest(more_ids) from outbox where chat_id = $1 and more_ids <> '{}' and message_id > $2 - 10
+union
 select telegram_id from messages where chat_id = $1 and telegram_id > $2
 
 -- name: newest_message_id
 select greatest(
-    coalesce((select max(message_id) from outbox), 0),
+    coalesce((select max(message_id + cardinality(more_ids)) from outbox), 0),
     coalesce((select max(telegram_id) from messages), 0),
     coalesce((select (value #>> '{}')::bigint from instance where name = 'newest_message_id'), 0)
 )
 
 -- name: of_message
 select id, task_no, payload, key from outbox
-where chat_id = $1 and message_id = $2 and edit_of is null order by id limit 1
+where chat_id = $1 and (message_id = $2 or (more_ids <> '{}' and more_ids @> array[$2::bigint]))
+  and edit_of is null order by id limit 1
 
 -- name: choose
 update outbox set payload = payload || jsonb_build_object('chosen', $2::int)
@@ -93,22 +96,22 @@ where key = any($1::text[]) and state = 'sent' and message_id is not null
 
 -- name: unfinished_cards
 select no from tasks
-where state in ('queued', 'running', 'waiting')
+where not is_quiet and (state in ('queued', 'running', 'waiting')
    or (ended_at > clock_timestamp() - interval '1 day' and card_shown is distinct from 'gone'
-       and coalesce(card_shown, '') not like state || ':%')
+       and coalesce(card_shown, '') not like state || ':%'))
 order by no
 
 -- name: add_file
-insert into files (chat_id, telegram_id, file_id, name, mime, size, error)
-values ($1, $2, $3, $4, $5, $6, $7)
+insert into files (chat_id, telegram_id, file_id, name, mime, size, error, kind)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
 on conflict (chat_id, telegram_id, file_id) do update set name = excluded.name
 returning id
 
 -- name: files_to_fetch
-select id, chat_id, file_id, name, size from files where path is null and error is null order by id limit 5
+select id, chat_id, file_id, name, size, kind from files where path is null and error is null order by id limit 5
 
 -- name: file_fetched
-update files set path = $2, size = $3 where id = $1
+update files set path = $2, size = $3, kept_as = $4 where id = $1
 
 -- name: file_failed
 update files set error = $2 where id = $1

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from bot.structured import is_live, structured
 from core.db import storable
 from core.errors import AgentAIError
 
@@ -43,13 +44,18 @@ class _File(_Part):
     file_name: str | None = None
     mime_type: str | None = None
     file_size: Annotated[int, Field(ge=0)] = 0
+    duration: Annotated[int, Field(ge=0)] = 0
 
 
 class _Ref(_Part):
+    model_config = ConfigDict(extra="allow", frozen=True)
+
     message_id: Id
 
 
 class _Message(_Part):
+    model_config = ConfigDict(extra="allow", frozen=True)  # `bot.structured` reads the rest
+
     message_id: Id
     chat: _Chat
     from_: Annotated[_User | None, Field(alias="from")] = None
@@ -65,6 +71,8 @@ class _Message(_Part):
     voice: _File | None = None
     audio: _File | None = None
     video: _File | None = None
+    video_note: _File | None = None
+    animation: _File | None = None
 
 
 class _Callback(_Part):
@@ -91,21 +99,36 @@ class Sender:
     is_bot: bool
 
 
+FileKind = Literal[
+    "document", "photo", "sticker", "video", "video_note", "animation", "audio", "voice"
+]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SentFile:
-    """A file in a message. `size` is bytes; 0 when Telegram does not say."""
+    """A file in a message. `size` is bytes, `seconds` its length; 0 when Telegram does not say."""
 
     file_id: str
     name: str
     mime: str | None
     size: int
+    kind: FileKind = "document"
+    seconds: int = 0
+
+    @property
+    def is_speech(self) -> bool:
+        """Whether it is something to listen to."""
+        return self.kind in {"voice", "video_note", "audio"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
     """A message, new or edited; `text` is the caption when it carries a file.
 
-    `is_forwarded`: somebody else wrote it, also when it was sent through an inline bot.
+    `is_forwarded`: somebody else wrote it, also when it was sent through an inline bot. `context`
+    and `content` are lines of ours about it (see `bot.structured`); `unknown` names what it holds
+    instead of anything that we can read. `is_live`: a place that goes on to change. `is_spoken`:
+    the text is what a recogniser heard; nobody typed it.
     """
 
     update_id: int
@@ -117,6 +140,17 @@ class Message:
     file: SentFile | None
     is_edit: bool
     is_forwarded: bool = False
+    context: tuple[str, ...] = ()
+    content: tuple[str, ...] = ()
+    has_foreign: bool = False
+    is_live: bool = False
+    unknown: str = ""
+    is_spoken: bool = False
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All lines of ours about it."""
+        return (*self.context, *self.content)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,7 +191,9 @@ def read_update(payload: str) -> Update:
 
 
 def _message(update_id: int, message: _Message, user: _User, *, is_edit: bool) -> Message:
-    reply = message.reply_to_message
+    reply, file = message.reply_to_message, _file(message)
+    raw = message.model_dump(by_alias=True, exclude_none=True, warnings=False)
+    said = structured(raw, has_file=file is not None)
     return Message(
         update_id=update_id,
         sender=_sender(user, message.chat),
@@ -165,15 +201,23 @@ def _message(update_id: int, message: _Message, user: _User, *, is_edit: bool) -
         text=(message.text or message.caption or "").strip(),
         reply_to=reply.message_id if reply else None,
         album=message.media_group_id,
-        file=_file(message),
+        file=file,
         is_edit=is_edit,
         is_forwarded=_is_foreign(message),
+        context=said.context,
+        content=said.content,
+        has_foreign=said.has_foreign,
+        is_live=is_live(raw.get("location")),
+        unknown="" if message.caption else said.unknown,
     )
 
 
 def _is_foreign(message: _Message) -> bool:
-    """Whether the sender did not write it: forwarded, or made by an inline bot."""
-    signs = (message.forward_origin, message.forward_date, message.via_bot)
+    """Whether the sender did not write it: forwarded, made by an inline bot, or by a channel."""
+    signs = (
+        message.forward_origin, message.forward_date, message.via_bot,
+        (message.model_extra or {}).get("sender_chat"),
+    )  # fmt: skip
     return any(sign is not None for sign in signs)
 
 
@@ -195,11 +239,13 @@ def _sender(user: _User, chat: _Chat) -> Sender:
     )
 
 
-_KINDS: tuple[tuple[Literal["document", "video", "audio", "voice"], str], ...] = (
+_KINDS: tuple[tuple[FileKind, str], ...] = (
     ("document", "file.bin"),
     ("video", "video.mp4"),
     ("audio", "audio.mp3"),
     ("voice", "voice.ogg"),
+    ("video_note", "video-note.mp4"),
+    ("animation", "animation.mp4"),
 )
 
 
@@ -207,15 +253,33 @@ def _file(message: _Message) -> SentFile | None:
     if message.photo:
         best = max(message.photo, key=lambda size: size.file_size)
         name = f"photo-{message.message_id}.jpg"
-        return SentFile(file_id=best.file_id, name=name, mime="image/jpeg", size=best.file_size)
+        return SentFile(
+            file_id=best.file_id, name=name, mime="image/jpeg", size=best.file_size, kind="photo"
+        )
     for kind, default in _KINDS:
         sent: _File | None = getattr(message, kind)
         if sent is not None:
             return SentFile(
                 file_id=sent.file_id, name=safe_name(sent.file_name or default),
-                mime=sent.mime_type, size=sent.file_size,
+                mime=sent.mime_type, size=sent.file_size, kind=kind,
+                seconds=sent.duration,
             )  # fmt: skip
-    return None
+    return _still_sticker(message)
+
+
+def _still_sticker(message: _Message) -> SentFile | None:
+    """A sticker that is a picture; of the others only their emoji is told."""
+    raw = (message.model_extra or {}).get("sticker")
+    if not isinstance(raw, dict) or raw.get("is_animated") or raw.get("is_video"):
+        return None
+    try:
+        sticker = _File.model_validate(raw)
+    except ValidationError:
+        return None
+    return SentFile(
+        file_id=sticker.file_id, name=f"sticker-{message.message_id}.webp", mime="image/webp",
+        size=sticker.file_size, kind="sticker",
+    )  # fmt: skip
 
 
 def safe_name(name: str) -> str:

@@ -5,12 +5,14 @@ Each takes the call's parameters and returns its `result`.
 
 from __future__ import annotations
 
+import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
 from playground.profile import profile_methods
 from playground.validation import (
     FILE_CAP,
+    PHOTO_CAP,
     UPLOAD_CAP,
     ApiError,
     bad,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from playground.state import Shown, State
 
 ANSWER_CAP = 200
+ALBUM_CAP = 10
 DELETABLE_S = 48 * 3600
 ACTIONS = frozenset({
     "typing", "upload_photo", "record_video", "upload_video", "record_voice", "upload_voice",
@@ -52,7 +55,9 @@ class Methods:
             "editmessagetext": self._edit_text, "editmessagecaption": self._edit_caption,
             "editmessagereplymarkup": self._edit_markup, "deletemessage": self._delete,
             "senddocument": self._send_document, "sendphoto": self._send_photo,
-            "getfile": self._get_file, "sendchataction": self._action,
+            "sendanimation": self._send_animation, "sendmediagroup": self._send_media_group,
+            "sendvoice": self._send_voice, "getfile": self._get_file,
+            "sendchataction": self._action,
             "answercallbackquery": self._answer_callback, "setmycommands": self._set_commands,
             "getmycommands": lambda _: self._state.commands,
             "deletemycommands": lambda _: self._set_commands({"commands": []}),
@@ -115,12 +120,41 @@ class Methods:
     def _send_photo(self, params: Params) -> Any:  # noqa: ANN401 - JSON
         return self._send_file(params, "photo")
 
-    def _send_file(self, params: Params, kind: str) -> Any:  # noqa: ANN401 - JSON
+    def _send_voice(self, params: Params) -> Any:  # noqa: ANN401 - JSON
+        seconds = params.get("duration")
+        return self._send_file(
+            params, "voice", seconds=seconds if isinstance(seconds, int) and seconds > 0 else 0
+        )
+
+    def _send_animation(self, params: Params) -> Any:  # noqa: ANN401 - JSON
+        return self._send_file(params, "animation")
+
+    def _send_media_group(self, params: Params) -> Any:  # noqa: ANN401 - JSON
+        """Two to ten photos or documents; all are looked at before the first is sent."""
+        chat_id, listed = self._chat_id(params), params.get("media")
+        if not isinstance(listed, list) or not 2 <= len(listed) <= ALBUM_CAP:
+            raise bad("group must have 2 to 10 items")
+        reply_to, items = self._reply_to(params, chat_id), []
+        for media in listed:
+            kind = media.get("type") if isinstance(media, dict) else None
+            if kind not in {"photo", "document"}:
+                raise bad("wrong type of the media")
+            text, entities = self._formatted(media, "caption")
+            file: dict[str, Any] = {kind: self._file_id({**params, kind: media.get("media")}, kind)}
+            items.append({"text": text, "entities": entities, "reply_to": reply_to, **file})
+        album = secrets.token_hex(6)
+        sent = [self._state.add(chat_id, self._state.bot_id, album=album, **item) for item in items]
+        for shown in sent:
+            self._tell("message", shown)
+        return [self._state.as_api(shown) for shown in sent]
+
+    def _send_file(self, params: Params, kind: str, **more: int) -> Any:  # noqa: ANN401 - JSON
         chat_id = self._chat_id(params)
         self._formatted(params, "caption")  # refused before the file is kept
         check_markup(params.get("reply_markup"))
         self._reply_to(params, chat_id)
-        return self._sent(chat_id, params, "caption", **{kind: self._file_id(params, kind)})
+        file: dict[str, Any] = {kind: self._file_id(params, kind)}
+        return self._sent(chat_id, params, "caption", **file, **more)
 
     def _file_id(self, params: Params, kind: str) -> str:
         """The file that came along, or one that was sent before."""
@@ -139,9 +173,13 @@ class Methods:
             raise ApiError(413, "Request Entity Too Large")
         if kind == "photo" and not looks_like_image(given.content):
             raise bad("IMAGE_PROCESS_FAILED")
+        if kind == "photo" and len(given.content) > PHOTO_CAP:
+            raise ApiError(413, "Request Entity Too Large")
+        if kind == "voice" and not given.content.startswith(b"OggS"):
+            raise bad("VOICE_FILE_INVALID: the playground takes OGG with Opus only")
         return self._state.store(given.name, given.mime, given.content).file_id
 
-    def _sent(self, chat_id: int, params: Params, kind: str, **file: str) -> Any:  # noqa: ANN401 - JSON
+    def _sent(self, chat_id: int, params: Params, kind: str, **file: Any) -> Any:  # noqa: ANN401 - JSON
         text, entities = self._formatted(params, kind)
         shown = self._state.add(
             chat_id, self._state.bot_id, text=text, entities=entities,
@@ -162,13 +200,13 @@ class Methods:
     def _edit_text(self, params: Params) -> Any:  # noqa: ANN401 - JSON
         shown = self._editable(params)
         text, entities = self._formatted(params, "text")
-        if shown.document or shown.photo:
+        if _has_file(shown):
             raise bad("there is no text in the message to edit")
         return self._change(shown, params, text, entities)
 
     def _edit_caption(self, params: Params) -> Any:  # noqa: ANN401 - JSON
         shown = self._editable(params)
-        if not shown.document and not shown.photo:
+        if not _has_file(shown):
             raise bad("there is no caption in the message to edit")
         text, entities = self._formatted(params, "caption")
         return self._change(shown, params, text, entities)
@@ -241,3 +279,7 @@ class Methods:
     def _get_chat(self, params: Params) -> Any:  # noqa: ANN401 - JSON
         chat = self._state.chat(self._chat_id(params))
         return {**chat, "accent_color_id": 0, "max_reaction_count": 11}
+
+
+def _has_file(shown: Shown) -> bool:
+    return bool(shown.document or shown.photo or shown.sound or shown.animation)

@@ -34,6 +34,10 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+PLAYABLE = frozenset({
+    "audio/ogg", "audio/mpeg", "audio/mp4", "audio/webm", "audio/wav", "audio/x-wav", "video/mp4",
+    "video/webm",
+})  # fmt: skip
 HOSTS = frozenset({"127.0.0.1", "localhost"})
 PING_EVERY_S = 15.0
 UNREAD_CAP = 1_000  # events that wait for a slow page
@@ -59,6 +63,8 @@ class Page:
             web.get("/{key}/api/file/{id}", guarded(self._file)),
             web.post("/{key}/api/send", guarded(self._send)),
             web.post("/{key}/api/upload", guarded(self._upload)),
+            web.post("/{key}/api/sound", guarded(self._sound)),
+            web.post("/{key}/api/share", guarded(self._share)),
             web.post("/{key}/api/edit", guarded(self._edit)),
             web.post("/{key}/api/press", guarded(self._press)),
             web.post("/{key}/api/react", guarded(self._react)),
@@ -105,7 +111,7 @@ class Page:
         file = self._state.files.get(request.match_info["id"])
         if file is None:
             return web.Response(status=404)
-        is_image = file.mime in IMAGES
+        is_image = file.mime in IMAGES or file.mime in PLAYABLE
         name = quote(file.name, safe="", errors="replace")
         return web.Response(
             body=file.content, content_type=file.mime if is_image else "application/octet-stream",
@@ -160,7 +166,21 @@ class Page:
 
     async def _send(self, request: web.Request) -> web.Response:
         body = await request.json()
-        message_id = self._person.send(_typed(body["text"]), reply_to=_reply(body.get("reply_to")))
+        message_id = self._person.send(
+            _typed(body["text"]), reply_to=_reply(body.get("reply_to")),
+            quote=_typed(body.get("quote", "")),
+        )  # fmt: skip
+        return web.json_response({"message_id": message_id})
+
+    async def _share(self, request: web.Request) -> web.Response:
+        """A location, a contact, a poll …, or a text as if somebody else had written it."""
+        body = await request.json()
+        content = json.loads(_typed(json.dumps(body["content"])))
+        if not isinstance(content, dict):
+            raise TypeError("not an object")
+        message_id = self._person.send_content(
+            _typed(body["kind"]), content, text=_typed(body.get("text", ""))
+        )
         return web.json_response({"message_id": message_id})
 
     async def _upload(self, request: web.Request) -> web.Response:
@@ -171,6 +191,19 @@ class Page:
             found, caption=_typed(form.get("caption", "")), reply_to=_reply(form.get("reply_to"))
         )
         return web.json_response({"message_ids": ids})
+
+    async def _sound(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        field = form["file"]
+        if not isinstance(field, web.FileField):
+            raise TypeError("not a file")
+        upload, kind = read_upload(field), str(form.get("kind", "voice"))
+        message_id = self._person.send_sound(
+            upload.content, kind=kind, name=upload.name, mime=upload.mime.partition(";")[0],
+            seconds=int(float(str(form.get("seconds", "0")))),
+            caption=_typed(form.get("caption", "")), reply_to=_reply(form.get("reply_to")),
+        )  # fmt: skip
+        return web.json_response({"message_id": message_id})
 
     async def _edit(self, request: web.Request) -> web.Response:
         body = await request.json()

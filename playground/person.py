@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from playground.state import Shown, State
     from playground.updates import UpdateQueue
 
+SOUNDS = frozenset({"voice", "audio", "video_note"})
 IMAGES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
+
+
+CONTENTS = frozenset({
+    "location", "venue", "contact", "poll", "dice", "sticker", "story", "game", "checklist",
+    "forward_origin", "external_reply", "via_bot", "paid_media", "giveaway",
+})  # fmt: skip
 
 
 class NotPossible(Exception):  # noqa: N818 - says what the person hears
@@ -36,7 +43,7 @@ class Person:
 
     def send(
         self, text: str, *, user_id: int | None = None, chat_id: int | None = None,
-        reply_to: int | None = None,
+        reply_to: int | None = None, quote: str = "",
     ) -> int:  # fmt: skip
         """Sends a text; a long one goes out in several messages. Returns the last one's id."""
         user = user_id or self._state.owner["id"]
@@ -44,8 +51,9 @@ class Person:
         for part in cut_paste(text):
             kept = part.strip()
             shown = self._state.add(
-                chat_id or user, user, text=kept, entities=command_entities(kept), reply_to=reply_to
-            )
+                chat_id or user, user, text=kept, entities=command_entities(kept),
+                reply_to=reply_to, extra=_quote(quote),
+            )  # fmt: skip
             message_id = self._deliver(shown)
         return message_id
 
@@ -71,6 +79,58 @@ class Person:
             ids.append(self._deliver(shown))
         return ids
 
+    def send_sound(
+        self, content: bytes, *, kind: str = "voice", name: str = "voice.ogg",
+        mime: str = "audio/ogg", seconds: int = 0, caption: str = "",
+        reply_to: int | None = None, is_forwarded: bool = False,
+    ) -> int:  # fmt: skip  # noqa: PLR0913, RUF100 - what a recording has
+        """Sends a voice note, an audio file or a video note; returns its id."""
+        if kind not in SOUNDS:
+            raise NotPossible("This is no kind of recording.")
+        if not content:
+            raise NotPossible("There is nothing in it.")
+        owner: int = self._state.owner["id"]
+        file = self._state.store(name, mime, content)
+        made: dict[str, Any] = {kind: file.file_id}
+        shown = self._state.add(
+            owner, owner, text=caption.strip(), reply_to=reply_to, seconds=max(seconds, 0),
+            is_forwarded=is_forwarded, **made,
+        )  # fmt: skip
+        return self._deliver(shown)
+
+    def send_content(self, kind: str, content: dict[str, Any], *, text: str = "") -> int:
+        """Sends what is no text: a location, venue, contact, poll or dice; or what was forwarded.
+
+        `kind` is a field of the Bot API's message, `content` its value; `text` goes with an origin.
+        """
+        if kind not in CONTENTS:
+            raise NotPossible("This is no kind of message.")
+        owner: int = self._state.owner["id"]
+        return self._deliver(self._state.add(owner, owner, text=text, extra={kind: content}))
+
+    def send_sticker(self, content: bytes, *, emoji: str = "", is_animated: bool = False) -> int:
+        """Sends a sticker."""
+        mime = "application/x-tgsticker" if is_animated else "image/webp"
+        file = self._state.store("sticker", mime, content)
+        about = {
+            "file_id": file.file_id, "file_unique_id": f"u{file.file_id}", "type": "regular",
+            "width": 512, "height": 512, "is_animated": is_animated, "is_video": False,
+            "emoji": emoji, "set_name": "playground", "file_size": len(content),
+        }  # fmt: skip
+        return self.send_content("sticker", about)
+
+    def move(self, message_id: int, latitude: float, longitude: float) -> None:
+        """Moves a live location on."""
+        shown = self._state.messages.get(message_id)
+        if shown is None or "live_period" not in shown.extra.get("location", {}):
+            raise NotPossible("This is no live location.")
+        place = {**shown.extra["location"], "latitude": latitude, "longitude": longitude}
+        shown.extra = {"location": place}
+        shown.edits += 1
+        shown.edited_at = int(time.time())
+        self._tell("edit", shown)
+        self._updates.add(edited_message=self._state.as_api(shown))
+
     def _deliver(self, shown: Shown) -> int:
         self._tell("message", shown)
         self._updates.add(message=self._state.as_api(shown))
@@ -82,7 +142,7 @@ class Person:
         kept = text.strip()
         if shown is None or shown.is_bot or shown.deleted:
             raise NotPossible("This message cannot be edited.")
-        has_file = bool(shown.document or shown.photo)
+        has_file = bool(shown.document or shown.photo or shown.sound)
         if not kept and not has_file:
             raise NotPossible("A message needs a text.")
         if utf16_len(kept) > (CAPTION_CAP if has_file else TEXT_CAP):
@@ -118,3 +178,7 @@ class Person:
             "date": int(time.time()), "old_reaction": [],
             "new_reaction": [{"type": "emoji", "emoji": emoji}],
         })  # fmt: skip
+
+
+def _quote(text: str) -> dict[str, Any]:
+    return {"quote": {"text": text[:1024], "position": 0, "is_manual": True}} if text else {}

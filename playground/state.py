@@ -43,7 +43,14 @@ class Shown:
     reply_to: int | None = None
     document: str | None = None
     photo: str | None = None
+    voice: str | None = None
+    audio: str | None = None
+    video_note: str | None = None
+    seconds: int = 0
+    is_forwarded: bool = False
     album: str | None = None
+    animation: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)  # further fields of the Bot API's message
     is_bot: bool = False
     edits: int = 0
     edited_at: int = 0
@@ -52,6 +59,12 @@ class Shown:
     def looks(self) -> tuple[object, ...]:
         """What an edit compares."""
         return self.text, self.entities, self.buttons
+
+    @property
+    def sound(self) -> tuple[str, str] | None:
+        """Which kind of sound it carries, and the file's id."""
+        kinds = (("voice", self.voice), ("audio", self.audio), ("video_note", self.video_note))
+        return next(((kind, file) for kind, file in kinds if file), None)
 
 
 class State:
@@ -129,7 +142,7 @@ class State:
             "message_id": shown.id, "date": shown.date, "chat": self.chat(shown.chat_id),
             "from": sender,
         }  # fmt: skip
-        has_file = shown.document or shown.photo
+        has_file = shown.document or shown.photo or shown.sound or shown.animation
         if shown.text:
             message["caption" if has_file else "text"] = shown.text
         if shown.entities:
@@ -140,19 +153,43 @@ class State:
             size = len(self.files[shown.photo].content)
             photo = {"file_id": shown.photo, "file_unique_id": f"u{shown.photo}", "file_size": size}
             message["photo"] = [{**photo, "width": 100, "height": 100}]
+        if shown.sound is not None:
+            kind, file_id = shown.sound
+            message[kind] = self._as_sound(kind, self.files[file_id], shown.seconds)
+        if shown.is_forwarded:
+            message["forward_origin"] = {
+                "type": "hidden_user", "sender_user_name": "Somebody", "date": shown.date,
+            }  # fmt: skip
+        if shown.animation:
+            moving = self.files[shown.animation].as_document()
+            message["document"] = moving
+            message["animation"] = {**moving, "width": 100, "height": 100, "duration": 1}
         if shown.album:
             message["media_group_id"] = shown.album
         if shown.buttons:
             message["reply_markup"] = {"inline_keyboard": shown.buttons}
         if shown.edits:
             message["edit_date"] = shown.edited_at or shown.date
+        message |= shown.extra
         if with_reply and (reply := self.find(shown.chat_id, shown.reply_to)):
             message["reply_to_message"] = self.as_api(reply, with_reply=False)
         return message
 
+    @staticmethod
+    def _as_sound(kind: str, file: StoredFile, seconds: int) -> dict[str, Any]:
+        """The Bot API's `Voice`, `Audio` or `VideoNote`."""
+        found = {**file.as_document(), "duration": seconds}
+        if kind == "audio":
+            return found
+        del found["file_name"]
+        if kind == "video_note":
+            del found["mime_type"]
+            found["length"] = 240
+        return found
+
     def as_page(self, shown: Shown) -> dict[str, Any]:
         """The message for the chat page."""
-        file = self.files.get(shown.document or "")
+        file = self.files.get(shown.document or shown.animation or "")
         document = file and {
             "file_id": file.file_id,
             "name": file.name,
@@ -164,9 +201,17 @@ class State:
             "id": shown.id, "from": "bot" if shown.is_bot else "me", "date": shown.date,
             "text": shown.text, "entities": shown.entities, "buttons": buttons,
             "reply_to": shown.reply_to, "document": document,
-            "photo": {"file_id": shown.photo} if shown.photo else None,
+            "photo": {"file_id": shown.photo} if shown.photo else None, "extra": shown.extra,
+            "sound": self._sound_on_page(shown),
             "edited": bool(shown.edits) and not shown.is_bot, "deleted": shown.deleted,
         }  # fmt: skip
+
+    def _sound_on_page(self, shown: Shown) -> dict[str, Any] | None:
+        if shown.sound is None:
+            return None
+        kind, file_id = shown.sound
+        name = self.files[file_id].name
+        return {"kind": kind, "file_id": file_id, "name": name, "seconds": shown.seconds}
 
 
 def _as_key(button: dict[str, Any]) -> dict[str, str]:

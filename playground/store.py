@@ -39,7 +39,10 @@ delete from messages where id not in (select id from messages order by id desc l
 """
 OLD_FILES = """
 delete from files where id not in (
-  select coalesce(json_extract(value, '$.document'), json_extract(value, '$.photo'), '')
+  select coalesce(json_extract(value, '$.document'), json_extract(value, '$.photo'),
+    json_extract(value, '$.animation'), json_extract(value, '$.extra.sticker.file_id'),
+    json_extract(value, '$.voice'), json_extract(value, '$.audio'),
+    json_extract(value, '$.video_note'), '')
   from messages)
 """
 

@@ -13,6 +13,7 @@ CAPTION_CAP = 1024
 ENTITIES_CAP = 100
 DATA_CAP = 64
 FILE_CAP = 20 * 1024 * 1024  # of what a bot may download
+PHOTO_CAP = 10 * 1024 * 1024
 UPLOAD_CAP = 50 * 1024 * 1024  # of what a bot may send
 COMMANDS_CAP = 100
 DESCRIPTION_CAP = 256

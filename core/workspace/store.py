@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING, Protocol
 from core.errors import Bug, Retryable, UserFacing
 from core.workspace import apply, folder, paths, snapshot
 from core.workspace.journal import Journal, Journals
-from core.workspace.types import Bounds, Change, Changes, Entry, FileState, Recovered, UndoResult
+from core.workspace.types import (
+    RECEIVED,
+    Bounds,
+    Change,
+    Changes,
+    Entry,
+    FileState,
+    Recovered,
+    UndoResult,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -275,7 +284,7 @@ def _last(history: Sequence[Journal], task: int | None) -> Journal:
     """The newest commit that is no undo and was not undone."""
     over = {journal.undoes for journal in history}
     for journal in reversed(history):
-        is_open = not journal.undoes and journal.commit_id not in over
+        is_open = not journal.undoes and journal.commit_id not in over and journal.task != RECEIVED
         if is_open and task in {None, journal.task}:
             return journal
     raise UserFacing("There is nothing to undo.")

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Kind = Literal["new", "changed", "deleted"]
 Refused = tuple[tuple[str, str], ...]
 
+THE_OWNER = 0  # in place of a task's number: what the owner did by a command
+RECEIVED = -1  # what the owner sent; a plain /undo passes it by
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 

@@ -2,15 +2,17 @@
 
 import { make } from "./entities.js";
 import { bytes, summary } from "./log.js";
+import { listenForSpeech } from "./recorder.js";
 
 const $ = (id) => document.getElementById(id);
 
 export class Composer {
   constructor(hooks) {
-    this.hooks = hooks; // { send, upload, edit, lastOwn }
+    this.hooks = hooks; // { send, upload, sound, edit, lastOwn, tell }
     this.commands = [];
     this.files = [];
     this.replyTo = null;
+    this.quoted = "";
     this.editing = null;
     this.text = $("text");
     this.list = $("commands");
@@ -28,6 +30,14 @@ export class Composer {
     $("menu").addEventListener("click", () => this.toggleCommands());
     $("context-close").addEventListener("click", () => this.clearContext());
     this.listenDrop($("drop"));
+    listenForSpeech($("record"), (blob, seconds) => this.speak(blob, seconds), (text) => this.hooks.tell(text));
+  }
+
+  // A recording goes out at once, as a reply when one was begun.
+  speak(blob, seconds) {
+    const { replyTo } = this;
+    this.clearContext();
+    return this.hooks.sound(blob, seconds, "voice", replyTo);
   }
 
   listenDrop(area) {
@@ -50,7 +60,7 @@ export class Composer {
 
   async submit() {
     const text = this.text.value.trim();
-    const { replyTo, editing, files } = this;
+    const { replyTo, editing, files, quoted } = this;
     if (!text && !files.length) return;
     this.text.value = "";
     this.files = [];
@@ -58,9 +68,11 @@ export class Composer {
     this.clearContext();
     this.hideCommands();
     this.grow();
+    const isSound = !text && files.length === 1 && /^audio\//.test(files[0].type);
     const ok = editing ? await this.hooks.edit(editing, text)
+      : isSound ? await this.hooks.sound(files[0], 0, "audio", replyTo)
       : files.length ? await this.hooks.upload(files, text, replyTo)
-      : await this.hooks.send(text, replyTo);
+      : await this.hooks.send(text, replyTo, replyTo ? quoted : "");
     if (!ok) { this.text.value = text; this.files = files; this.drawChips(); this.grow(); }
   }
 
@@ -71,10 +83,11 @@ export class Composer {
 
   // --- replying and editing ---
 
-  reply(message) {
+  reply(message, quote = "") {
+    this.quoted = quote;
     this.editing = null;
     this.replyTo = message.id;
-    this.showContext(message.from === "me" ? "Reply to yourself" : "Reply", summary(message));
+    this.showContext(message.from === "me" ? "Reply to yourself" : "Reply", quote || summary(message));
   }
 
   edit(message) {
@@ -95,6 +108,7 @@ export class Composer {
   clearContext() {
     if (this.editing) this.text.value = "";
     this.replyTo = this.editing = null;
+    this.quoted = "";
     $("context").hidden = true;
   }
 

@@ -64,6 +64,8 @@ export class Log {
     if (message.reply_to) bubble.append(this.quote(message.reply_to));
     if (message.photo) bubble.append(this.photo(message));
     if (message.document) bubble.append(this.file(message.document));
+    if (message.sound) bubble.append(this.sound(message.sound));
+    for (const line of extras(message)) bubble.append(make("div", "extra", line));
     bubble.append(renderText(message.text || "", message.entities, this.hooks.command), stamp(message));
     bubble.addEventListener("contextmenu", (event) => {
       event.preventDefault();
@@ -98,6 +100,15 @@ export class Log {
     image.alt = "Photo";
     image.loading = "lazy";
     return image;
+  }
+
+  sound(sound) {
+    const player = make("audio", "sound");
+    player.src = this.hooks.fileUrl(sound.file_id);
+    player.controls = true;
+    player.preload = "metadata";
+    player.setAttribute("aria-label", sound.kind === "audio" ? sound.name : "Voice note");
+    return player;
   }
 
   file(document_) {
@@ -145,8 +156,23 @@ export class Log {
   }
 }
 
+// What is no text, in the words of a small client.
+function extras(message) {
+  const { location: place, venue, contact, poll, dice, sticker, quote, forward_origin: origin } = message.extra || {};
+  const lines = [];
+  if (origin) lines.push(`Forwarded from ${origin.sender_user_name || "somebody"}`);
+  if (quote) lines.push(`“${quote.text}”`);
+  if (venue) lines.push(`Place: ${venue.title}, ${venue.address}`);
+  else if (place) lines.push(`${place.live_period ? "Live location" : "Location"}: ${place.latitude}, ${place.longitude}`);
+  if (contact) lines.push(`Contact: ${contact.first_name} ${contact.phone_number}`);
+  if (poll) lines.push(`Poll: ${poll.question}`, ...(poll.options || []).map((o) => `○ ${o.text} (${o.voter_count})`));
+  if (dice) lines.push(`${dice.emoji} ${dice.value}`);
+  if (sticker) lines.push(`Sticker ${sticker.emoji}`);
+  return lines;
+}
+
 export function summary(message) {
-  return message.text?.replace(/\s+/g, " ").slice(0, 160) || message.document?.name || "Photo";
+  return message.text?.replace(/\s+/g, " ").slice(0, 160) || message.document?.name || (message.sound ? "Voice note" : "Photo");
 }
 
 function stamp(message) {

@@ -19,10 +19,34 @@ const log = new Log($("log"), {
 });
 
 const composer = new Composer({
-  send: (text, replyTo) => post("api/send", { text, ...(replyTo ? { reply_to: replyTo } : {}) }),
+  send: (text, replyTo, quote) => post("api/send", { text, ...(replyTo ? { reply_to: replyTo } : {}), ...(quote ? { quote } : {}) }),
   edit: (id, text) => post("api/edit", { message_id: id, text }),
   upload,
+  sound,
+  tell: (text) => toast(text),
   lastOwn: () => [...log.messages.values()].reverse().find((m) => m.from === "me" && m.text),
+});
+
+const share = (kind, content, text = "") => post("api/share", { kind, content, text });
+
+// What a phone shares with a tap; here it is asked for in words.
+$("share").addEventListener("change", (event) => {
+  const kind = event.target.value;
+  event.target.value = "";
+  const ask = (question, usual) => prompt(question, usual) ?? "";
+  if (kind === "dice") return share("dice", { emoji: "🎲", value: 1 + Math.floor(Math.random() * 6) });
+  const said = kind === "contact" ? ask("Name, phone number", "Ada Lovelace, +441234567")
+    : kind === "poll" ? ask("Question? option, option", "Tea or coffee? tea, coffee")
+    : ask("Latitude, longitude", "52.52, 13.405");
+  if (!said) return undefined;
+  const [first, ...rest] = said.split(",").map((part) => part.trim());
+  if (kind === "contact") return share("contact", { first_name: first, phone_number: rest.join(" ") });
+  if (kind === "poll") {
+    const [question, options = ""] = said.split("?");
+    return share("poll", { id: "1", type: "regular", question: `${question}?`, total_voter_count: 0, is_closed: false, is_anonymous: true, options: options.split(",").map((text) => ({ text: text.trim(), voter_count: 0 })) });
+  }
+  const place = { latitude: Number(first), longitude: Number(rest[0]) };
+  return share("location", kind === "live" ? { ...place, live_period: 900 } : place);
 });
 
 async function post(path, body) {
@@ -44,6 +68,22 @@ async function upload(files, caption, replyTo) {
   try {
     const answer = await fetch("api/upload", { method: "POST", body: form });
     if (!answer.ok) toast((await answer.text()) || "The file was not sent.");
+    return answer.ok;
+  } catch {
+    toast("The playground does not answer. Is AgentAI running?");
+    return false;
+  }
+}
+
+async function sound(blob, seconds, kind, replyTo) {
+  const form = new FormData();
+  form.append("file", blob, blob.name || "voice.webm");
+  form.append("kind", kind);
+  form.append("seconds", String(Math.round(seconds)));
+  if (replyTo) form.append("reply_to", replyTo);
+  try {
+    const answer = await fetch("api/sound", { method: "POST", body: form });
+    if (!answer.ok) toast((await answer.text()) || "The recording was not sent.");
     return answer.ok;
   } catch {
     toast("The playground does not answer. Is AgentAI running?");
@@ -145,6 +185,9 @@ function toast(text) {
 function openMenu(message, x, y) {
   const choices = [["Reply", () => composer.reply(message)]];
   if (message.text) choices.push(["Copy text", () => navigator.clipboard.writeText(message.text)]);
+  const chosen = getSelection().toString().trim();
+  if (chosen && message.text.includes(chosen)) choices.push(["Quote selection", () => composer.reply(message, chosen)]);
+  if (message.text) choices.push(["Forward as from somebody", () => share("forward_origin", { type: "hidden_user", sender_user_name: "Somebody", date: Math.floor(Date.now() / 1000) }, message.text)]);
   if (message.from === "me" && message.text) choices.push(["Edit", () => composer.edit(message)]);
   const menu = $("bubble-menu");
   menu.replaceChildren(...choices.map(([label, act]) => {

@@ -1,12 +1,13 @@
 """Messages arrive, in order, once: with a real database and Telegram's faults over the wire."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
-from bot.delivery import DeletePayload, FilePayload, TextPayload
+from bot.delivery import AlbumPayload, DeletePayload, FilePayload, Method, TextPayload
 from bot.outbox import Outbox
 from bot.outbox_store import OutboxStore
 from bot.pacing import Pacer
@@ -208,3 +209,50 @@ async def until(condition: object) -> None:
     async with asyncio.timeout(10):
         while not condition():  # type: ignore[operator]
             await asyncio.sleep(0.01)
+
+
+def a_picture(name: str, content: bytes = b"\x89PNG\r\n\x1a\n1") -> FilePayload:
+    return FilePayload(
+        filename=name, caption=f"#1 {name}", content=base64.b64encode(content).decode()
+    )
+
+
+async def put(setting: Setting, payload: AlbumPayload | FilePayload, method: Method) -> None:
+    async with setting.database.transaction() as session:
+        await setting.store.enqueue(session, OWNER, payload, method=method, task_no=1)
+
+
+@pytest.mark.parametrize("kind", ["429", "500", "502", "drop_before", "drop_after"])
+async def test_an_album_arrives_exactly_once_and_so_does_what_follows(
+    setting: Setting, kind: str
+) -> None:
+    setting.telegram.faults.add("sendMediaGroup", kind)  # type: ignore[arg-type]
+    setting.telegram.faults.add("sendDocument", kind)  # type: ignore[arg-type]
+    await put(setting, AlbumPayload(photos=(a_picture("a.png"), a_picture("b.png"))), "album")
+    await put(setting, a_picture("c.csv"), "file")
+    await setting.enqueue("after")  # when it is there, what is before it is noted as sent
+    async with setting.running():
+        await setting.telegram.wait_for(lambda m: m.text == "after")
+    assert setting.texts() == ["#1 a.png", "#1 b.png", "#1 c.csv", "after"]
+    async with setting.database.session() as session:
+        ids = [m.id for m in setting.telegram.bot_messages()[:3]]
+        found = [await setting.store.shown(session, OWNER, message_id) for message_id in ids]
+    assert [shown.task_no if shown else None for shown in found] == [1, 1, 1]
+
+
+async def test_a_picture_that_telegram_refuses_goes_as_a_file(setting: Setting) -> None:
+    await put(setting, a_picture("broken.png", b"no picture"), "photo")
+    async with setting.running():
+        shown = await setting.telegram.wait_for(lambda m: m.text == "#1 broken.png")
+    assert shown.document is not None
+
+
+async def test_an_album_with_a_refused_picture_goes_one_by_one(setting: Setting) -> None:
+    broken = a_picture("broken.png", b"no picture")
+    await put(setting, AlbumPayload(photos=(a_picture("a.png"), broken)), "album")
+    async with setting.running():
+        await setting.telegram.wait_for(lambda m: m.text == "#1 broken.png")
+    shown = setting.telegram.bot_messages()
+    assert [(m.text, m.photo is not None) for m in shown] == [
+        ("#1 a.png", True), ("#1 broken.png", False),
+    ]  # fmt: skip

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.menu import MENU_CAP, command_of, menu_of
+from bot.menu import MENU_CAP, SKILLS_CAP, command_of, menu_of
 from bot.texts import COMMANDS
 from skills.permissions import NOTHING
 from skills.types import Skill
@@ -22,7 +22,7 @@ def skill(name: str, *, is_user_invocable: bool = True) -> Skill:
 def test_the_menu_keeps_to_telegrams_rules_and_never_loses_ours(names: list[str]) -> None:
     menu = menu_of(skill(name) for name in names)
     assert menu[: len(COMMANDS)] == COMMANDS
-    assert len(menu) <= max(MENU_CAP, len(COMMANDS))
+    assert len(menu) <= min(MENU_CAP, len(COMMANDS) + SKILLS_CAP)
     assert len({name for name, _ in menu}) == len(menu)
     assert all(1 <= len(name) <= 32 and 1 <= len(what) <= 100 for name, what in menu)
 

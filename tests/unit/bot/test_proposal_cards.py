@@ -38,7 +38,7 @@ ONE = Proposal(
     is_untrusted=False, base="", base_digest="", text=text(), digest="d" * 64,
     reason="You ask for it every week.", state=State.OFFERED, attempts=0,
     trial=Trial(state="done", said="The report is written.", files=("report.md",),
-                refused=("egress:x.example (quiet)",)),
+                refused=("egress:x.example:443:POST (quiet)",)),
     note="", decided_by=None, created_at=datetime(2026, 3, 1, tzinfo=UTC),
 )  # fmt: skip
 EDIT = replace(ONE, kind="edit", base=text(), text=text(body="List regions in euros."))
@@ -57,7 +57,7 @@ def test_a_card_says_what_why_and_how_the_trial_went() -> None:
     for part in (
         "Proposal 3: new skill sales-report", "You ask for it every week.",
         "often: #9, #7, #4", "It may reach nothing outside", "The report is written.",
-        "report.md", "egress:x.example (quiet)", "List regions.",
+        "report.md", "It was refused: POST x.example", "List regions.",
     ):  # fmt: skip
         assert part in shown
     assert buttons(ONE) == ["Accept", "Reject", "Not now"]
