@@ -15,8 +15,13 @@ from coordinator.tools import (
     ChangeSetting,
     Delegate,
     ListTasks,
+    Look,
     ProposeSchedule,
+    RecallMemory,
+    Remember,
+    SearchDocs,
     SearchSkills,
+    StandingRule,
     SteerTask,
     ToolCall,
     parse_call,
@@ -26,8 +31,12 @@ from core.errors import UserFacing
 from core.tasks import NewTask, TaskFile, TaskState, answer_key, has_ended
 
 if TYPE_CHECKING:
+    from coordinator.knowledge.answering import Knowledge
+    from coordinator.memory.turns import TurnMemory
+    from coordinator.named_files import NamedFiles
     from coordinator.ports import Planner, Voice
     from coordinator.skills import Skills
+    from coordinator.standing_store import StandingRules
     from coordinator.store import Conversation, TurnId, Work
     from core.config import ConfigStore
     from core.db import Session
@@ -50,6 +59,10 @@ class Actions:
     """The coordinator's hands: tasks and settings, nothing else."""
 
     planner: Planner | None = None
+    memory: TurnMemory | None = None
+    knowledge: Knowledge | None = None
+    named: NamedFiles | None = None
+    rules: StandingRules | None = None
 
     def __init__(
         self, *, tasks: TaskStore, conversation: Conversation, config: ConfigStore, voice: Voice,
@@ -84,6 +97,10 @@ class Actions:
                     return Effect(text="The owner was asked.", question=question)
                 case ProposeSchedule() as wanted:
                     return await self._propose(session, work, wanted)
+                case SearchDocs() | Remember() | RecallMemory() | StandingRule() as wanted:
+                    return await self._known(session, work, turn_id, call.id, wanted)
+                case Look(photo=photo):
+                    return Effect(text=await self._look_at(work.chat_id, photo))
                 case ChangeSetting() as wanted:
                     return Effect(text=await self._set(wanted))
                 case other:
@@ -94,21 +111,41 @@ class Actions:
     async def _delegate(
         self, session: Session, work: Work, turn_id: TurnId, wanted: Delegate
     ) -> Effect:
-        rows = await self._conversation.files(work.chat_id, wanted.files)
-        missing = set(wanted.files) - {row["id"] for row in rows}
-        if missing:
-            raise UserFacing(f"There is no file {min(missing)}.")
+        files = await self._files(work.chat_id, wanted.files)
         new = NewTask(
             kind="agent", title=wanted.title, instructions=wanted.instructions,
             chat_id=work.chat_id, turn_id=turn_id,
             origin_message_id=work.telegram_ids[-1] if work.telegram_ids else None,
-            files=tuple(TaskFile(name=row["name"], path=row["path"]) for row in rows),
+            files=files,
+            box="browser" if wanted.browser else "executor",
         )  # fmt: skip
         if wanted.skill:
             new = await self._skilled(session, new, wanted.skill)
         no = await self._tasks.add(session, new)
         await self._voice.announce_task(session, no)
         return Effect(text=f"Task #{no} is queued.", has_queued=True)
+
+    async def _files(self, chat_id: int, wanted: list[int | str]) -> tuple[TaskFile, ...]:
+        """Files by the numbers of those that were sent, or by the names of the owner's."""
+        numbers = [n if isinstance(n, int) else int(n) for n in wanted if str(n).isdecimal()]
+        names = [n for n in wanted if isinstance(n, str) and not n.isdecimal()]
+        rows = await self._conversation.files(chat_id, numbers)
+        missing = set(numbers) - {row["id"] for row in rows}
+        if missing:
+            raise UserFacing(f"There is no file {min(missing)}.")
+        sent = tuple(TaskFile(name=row["name"], path=row["path"]) for row in rows)
+        if not names:
+            return sent
+        if self.named is None:
+            raise UserFacing("Name files by their numbers.")
+        return (*sent, *await self.named.find(names))
+
+    async def _look_at(self, chat_id: int, photo: int) -> str:
+        """What is answered at once; the turn shows the picture itself (`coordinator.vision`)."""
+        rows = await self._conversation.pictures(chat_id, [photo])
+        if not rows or rows[0]["path"] is None:
+            raise UserFacing(f"There is no photo {photo}.")
+        return f"Photo {photo} follows."
 
     async def _skilled(self, session: Session, new: NewTask, name: str) -> NewTask:
         order = await self._need_skills().order(
@@ -120,6 +157,40 @@ class Actions:
         if self._skills is None:
             raise UserFacing("There are no skills here.")
         return self._skills
+
+    async def _known(  # noqa: PLR0913, RUF100 - where the call stands
+        self, session: Session, work: Work, turn_id: TurnId, call_id: str,
+        wanted: SearchDocs | Remember | RecallMemory | StandingRule,
+    ) -> Effect:  # fmt: skip
+        """What memory, documents and standing rules say."""
+        if isinstance(wanted, StandingRule):
+            return await self._rule(session, work, wanted)
+        if isinstance(wanted, SearchDocs):
+            return Effect(text=await self._need_knowledge().ask(wanted.query))
+        if isinstance(wanted, RecallMemory):
+            return Effect(text=await self._need_memory().recall(wanted.query))
+        told = await self._need_memory().remember(
+            session, work, turn_id, call_id=call_id, text=wanted.text
+        )
+        return Effect(text=told)
+
+    async def _rule(self, session: Session, work: Work, wanted: StandingRule) -> Effect:
+        if self.rules is None:
+            raise UserFacing("There are no standing rules here.")
+        text, is_held = await self.rules.from_model(
+            session, work, wanted.text, restrains=wanted.restrains
+        )
+        return Effect(text=text, has_control=is_held)
+
+    def _need_knowledge(self) -> Knowledge:
+        if self.knowledge is None:
+            raise UserFacing("There are no documents here.")
+        return self.knowledge
+
+    def _need_memory(self) -> TurnMemory:
+        if self.memory is None:
+            raise UserFacing("There is no memory here.")
+        return self.memory
 
     async def _look(self, no: int | None) -> str:
         if no is None:

@@ -1,8 +1,7 @@
-"""Puts a prompt together within a hard cap. Pure.
+"""What was said, in the wire format, and how much of it a prompt may hold. Pure.
 
-The newest messages go in whole; what does not fit is left out from the old end (its summary stands
-in the system message). A single message or tool result that is too long keeps its beginning and its
-end. Sizes are UTF-8 bytes of the text; `JSON_OVERHEAD` is added for each message.
+A single message that is too long keeps its beginning and its end. Sizes are UTF-8 bytes of the
+text; `JSON_OVERHEAD` is added for each message. `coordinator.packing` puts the whole together.
 """
 
 from __future__ import annotations
@@ -19,22 +18,27 @@ if TYPE_CHECKING:
 ChatMessage = dict[str, Any]  # the wire format of the chat-completions API
 
 MESSAGE_CAP = 24_000
-STEP_CAP = 6_000
-TURN_CAP = 48_000
 SUMMARY_CAP = 3_000
 JSON_OVERHEAD = 40
+FORWARDED = "a message that the owner forwarded"
 NONCE = token_hex(8)  # known to this process alone, so that no text can end its own frame
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Said:
-    """One message of the conversation."""
+    """One message of the conversation.
+
+    `pictures` are parts in the wire format; only messages of the turn under way have any, and
+    `coordinator.vision` bounds them.
+    """
 
     id: int
     role: Literal["owner", "assistant", "event"]
     text: str
     is_correction: bool = False
     is_forwarded: bool = False
+    files: tuple[int, ...] = ()
+    pictures: tuple[ChatMessage, ...] = ()
 
 
 def size(text: str) -> int:
@@ -54,81 +58,82 @@ def clip(text: str, cap: int) -> str:
 
 
 def as_chat(said: Said) -> ChatMessage:
+    """A message in the wire format, with its pictures after its text."""
+    message = _as_text(said)
+    if not said.pictures:
+        return message
+    return {**message, "content": [text_part(message["content"]), *said.pictures]}
+
+
+def text_part(text: str) -> ChatMessage:
+    """A text beside pictures, in the wire format."""
+    return {"type": "text", "text": text}
+
+
+def _as_text(said: Said) -> ChatMessage:
     """A message in the wire format.
 
     Results of tasks were said by the bot, so they are the assistant's; what they and forwarded
     messages say is framed as data, since somebody else may have written it.
     """
-    text = clip(said.text, MESSAGE_CAP)
     if said.role == "event":
-        return {"role": "assistant", "content": _as_data(text, "the result of a task")}
+        return {"role": "assistant", "content": _as_data(said.text, "the result of a task")}
     if said.is_forwarded:
-        return {"role": "user", "content": _as_data(text, "a message that the owner forwarded")}
+        return {"role": "user", "content": _as_data(said.text, FORWARDED)}
+    text = clip(said.text, MESSAGE_CAP)
     if said.role == "owner":
         return {"role": "user", "content": f"[correction] {text}" if said.is_correction else text}
     return {"role": "assistant", "content": text}
 
 
 def _as_data(text: str, source: str) -> str:
-    return delimit(visible(text), source=source, nonce=NONCE)
+    return delimit(clip(visible(text), MESSAGE_CAP), source=source, nonce=NONCE)
+
+
+def weight(said: Said) -> int:
+    """What a message adds to a prompt, in bytes, with its frame and without its pictures."""
+    return size(_as_text(said)["content"])
 
 
 def recent(history: Sequence[Said], budget: int) -> list[Said]:
-    """The newest messages whose sizes sum up to at most `budget`, oldest first."""
+    """The newest messages whose weights sum up to at most `budget`, oldest first."""
     kept: list[Said] = []
     for said in reversed(history):
-        budget -= min(size(said.text), MESSAGE_CAP + JSON_OVERHEAD)
+        budget -= weight(said)
         if budget < 0:
             break
         kept.append(said)
     return kept[::-1]
 
 
-def assemble(
-    *,
-    system: str,
-    history: Sequence[Said],
-    new: Sequence[Said],
-    steps: Sequence[ChatMessage],
-    history_budget: int,
-) -> list[ChatMessage]:
-    """The messages of one model call: system, what fits of the history, the turn's own, its steps.
+def to_summarise(unsummarised: Sequence[Said], budget: int) -> list[Said]:
+    """What should be summarised now: as soon as a whole budget has been said, its older half.
 
-    The result never exceeds the system message + `history_budget` + twice `TURN_CAP` bytes of text:
-    of the owner's new messages the newest are kept, and steps are clipped one by one, the oldest
-    most.
+    So what no summary holds is at most one budget, and a prompt shows the newest budget: there is
+    nothing between the two. One model call for every half budget of talk.
     """
-    return [
-        {"role": "system", "content": system},
-        *(as_chat(said) for said in recent(history, history_budget)),
-        *(as_chat(said) for said in _fit_new(new)),
-        *_fit_steps(steps),
-    ]
+    if sum(weight(said) for said in unsummarised) < budget:
+        return []
+    kept = len(recent(unsummarised, budget // 2))
+    return list(unsummarised[: len(unsummarised) - kept])
 
 
-def _fit_new(new: Sequence[Said]) -> list[Said]:
-    kept = recent(new, TURN_CAP)
-    left_out = len(new) - len(kept)
-    if not left_out:
-        return kept
-    note = f"[{left_out} earlier messages of this burst were left out for their length]"
-    return [Said(id=0, role="owner", text=note), *kept]
+def batch(old: Sequence[Said], cap: int, *, message_cap: int) -> list[str]:
+    """The first of `old`, each as a text for the summariser, within `cap` bytes; at least one."""
+    lines: list[str] = []
+    for said in old:
+        line = f"{said.role}: {clip(as_summarised(said), message_cap)}"
+        cap -= size(line)
+        if cap < 0 and lines:
+            break
+        lines.append(line)
+    return lines
 
 
-def _fit_steps(steps: Sequence[ChatMessage]) -> list[ChatMessage]:
-    room = TURN_CAP // max(1, len(steps))
-    cap = min(STEP_CAP, room)
-    return [
-        {**step, "content": clip(step["content"], cap)} if step.get("role") == "tool" else step
-        for step in steps
-    ]
-
-
-def to_summarise(history: Sequence[Said], budget: int) -> list[Said]:
-    """What should be summarised: all that no longer fits, once that is at least half a budget.
-
-    Summarising in such batches keeps it rare: one model call for every half budget of talk.
-    """
-    kept = len(recent(history, budget))
-    older = list(history[: len(history) - kept])
-    return older if sum(size(s.text) for s in older) >= budget // 2 else []
+def as_summarised(said: Said) -> str:
+    """A message without frame; what others wrote cannot pretend to be a line of the owner's."""
+    text = visible(said.text)
+    if said.role == "owner" and not said.is_forwarded:
+        return text
+    source = " (forwarded)" if said.is_forwarded else ""
+    return f"{source} {' '.join(text.split())}".strip()

@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
+    from coordinator.standing_store import Rule
     from core.db import Session
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
-    """One answer of a turn: Markdown, and choices that are shown as buttons."""
+    """One answer of a turn: Markdown, and choices that are shown as buttons.
+
+    `passages` are those of the owner's documents that it cites; a button each shows them.
+    """
 
     chat_id: int
     turn_id: int
     markdown: str
     choices: tuple[str, ...] = ()
+    passages: tuple[int, ...] = ()
 
 
 class Voice(Protocol):
@@ -54,3 +59,17 @@ class Planner(Protocol):
 
     async def propose(self, session: Session, chat_id: int, when: str, *, what: str) -> None:
         """Shows the owner a card in the caller's transaction; `UserFacing` tells what is wrong."""
+
+
+class MemoryKeeper(Protocol):
+    """Who asks the owner whether to keep what is not in their own words."""
+
+    async def ask(self, session: Session, chat_id: int, memory_id: int, *, text: str) -> None:
+        """Shows the owner a card in the caller's transaction."""
+
+
+class RuleTeller(Protocol):
+    """Who shows the owner how an order of theirs was understood, with a way to lift it."""
+
+    async def tell(self, session: Session, chat_id: int, rule: Rule) -> None:
+        """Shows the owner a card in the caller's transaction."""

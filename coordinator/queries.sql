@@ -1,20 +1,26 @@
 -- name: add_message
-insert into messages (chat_id, role, telegram_id, text, corrects, reply_to, album, is_forwarded, is_chosen, hold_until)
-values ($1, $2, $3, $4, $5, $6, $7, $9, $10,
+insert into messages (chat_id, role, telegram_id, text, corrects, reply_to, album, is_forwarded, is_chosen, files, has_foreign,
+                      is_spoken, hold_until)
+values ($1, $2, $3, $4, $5, $6, $7, $9, $10, $11, $12, $13,
         case when $8::float8 > 0 then clock_timestamp() + $8 * interval '1 second' end)
 on conflict do nothing
 returning id
 
 -- name: find_owner_message
-select id, text, coalesce(corrects, id) as original, is_forwarded from messages
+select id, text, coalesce(corrects, id) as original, is_forwarded, files, has_foreign from messages
 where chat_id = $1 and telegram_id = $2 and role = 'owner'
 order by id desc limit 1
 
 -- name: replace_pending_text
 update messages set text = $2 where id = $1 and turn_id is null returning id
 
+-- name: refresh_text
+update messages set text = $2 where id = $1
+
 -- name: join_album
-update messages set text = text || E'\n' || $3, hold_until = clock_timestamp() + $4 * interval '1 second'
+update messages
+set text = text || E'\n' || $3, hold_until = clock_timestamp() + $4 * interval '1 second',
+    files = files || $5::bigint[], has_foreign = has_foreign or $6
 where id = (
     select id from messages
     where chat_id = $1 and album = $2 and role = 'owner' and turn_id is null
@@ -36,7 +42,7 @@ where id = $1 and turn_id is null
 returning id
 
 -- name: pending
-select id, telegram_id, text, corrects is not null as is_correction, is_forwarded,
+select id, telegram_id, text, corrects is not null as is_correction, is_forwarded, files,
        greatest(
            extract(epoch from hold_until - clock_timestamp()),
            case when exists (
@@ -53,7 +59,7 @@ order by id
 select id, steps from turns where chat_id = $1 and state = 'open'
 
 -- name: turn_messages
-select id, telegram_id, text, corrects is not null as is_correction, is_forwarded
+select id, telegram_id, text, corrects is not null as is_correction, is_forwarded, files
 from messages where turn_id = $1 and role = 'owner' order by id
 
 -- name: start_turn
@@ -83,26 +89,55 @@ select id, role, text, is_correction, is_forwarded from (
     select id, role, text, corrects is not null as is_correction, is_forwarded from messages
     where chat_id = $1 and (role <> 'owner' or turn_id is not null)
       and ($2::bigint is null or turn_id is distinct from $2)
-      and id > coalesce((select up_to from summaries where chat_id = $1), 0)
+      and id > coalesce((select since from summaries where chat_id = $1), 0)
     order by id desc limit 400
 ) newest order by id
 
 -- name: summary
 select text from summaries where chat_id = $1
 
+-- name: begin_summary
+insert into summaries (chat_id, up_to, text) values ($1, 0, '') on conflict do nothing
+
+-- name: summary_state
+select text, version from summaries where chat_id = $1
+
+-- name: unsummarised
+select id, role, text, corrects is not null as is_correction, is_forwarded from messages
+where chat_id = $1 and (role <> 'owner' or turn_id is not null)
+  and id > (select up_to from summaries where chat_id = $1)
+  and not exists (
+      select 1 from messages earlier
+      where earlier.chat_id = $1 and earlier.role = 'owner' and earlier.turn_id is null and earlier.id < messages.id
+  )
+order by id limit 1000
+
 -- name: save_summary
-insert into summaries (chat_id, up_to, text) values ($1, $2, $3)
-on conflict (chat_id) do update set up_to = excluded.up_to, text = excluded.text, updated_at = clock_timestamp()
+update summaries set up_to = $2, text = $3, version = version + 1, updated_at = clock_timestamp()
+where chat_id = $1 and version = $4
+returning chat_id
 
 -- name: forget
-insert into summaries (chat_id, up_to, text)
-values ($1, coalesce((select max(id) from messages where chat_id = $1), 0), '')
-on conflict (chat_id) do update set up_to = excluded.up_to, text = '', updated_at = clock_timestamp()
+insert into summaries (chat_id, up_to, since, text)
+select $1, newest, newest, '' from (select coalesce(max(id), 0) as newest from messages where chat_id = $1) as said
+on conflict (chat_id) do update
+set up_to = excluded.up_to, since = excluded.since, text = '', version = summaries.version + 1,
+    updated_at = clock_timestamp()
 
 -- name: chats_with_work
 select chat_id from messages where role = 'owner' and turn_id is null
 union
 select chat_id from turns where state = 'open'
+
+-- name: pictures
+select id, name, mime, size, path, error from files where chat_id = $1 and id = any($2::bigint[])
+order by array_position($2::bigint[], id)
+
+-- name: has_pictures
+select exists (
+    select 1 from files where chat_id = $1 and path is not null
+      and (kind in ('photo', 'sticker') or mime like 'image/%')
+)
 
 -- name: files
 select id, name, path from files where chat_id = $1 and id = any($2::bigint[]) and path is not null

@@ -43,10 +43,22 @@ class Held:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Unsummarised:
+    """The summary so far, and what it does not hold yet, oldest first."""
+
+    summary: str
+    version: int
+    said: tuple[Said, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class NewMessage:
     """A message as the bot hands it in. `hold_s` is how long it waits for a continuation.
 
-    `is_forwarded`: somebody else wrote it; `is_chosen`: it is the text of a button, by the model.
+    `is_forwarded`: somebody else wrote it; `is_chosen`: it is the text of a button, by the model;
+    `is_spoken`: it was heard, not typed;
+    `has_foreign`: the owner wrote it, but it carries what somebody else may have written. `files`
+    are the numbers of those that came with it.
     """
 
     chat_id: int
@@ -59,6 +71,9 @@ class NewMessage:
     hold_s: float = 0.0
     is_forwarded: bool = False
     is_chosen: bool = False
+    files: tuple[int, ...] = ()
+    has_foreign: bool = False
+    is_spoken: bool = False
 
 
 class Conversation:
@@ -74,14 +89,14 @@ class Conversation:
         added: int | None = await session.fetchval(
             SQL["add_message"], new.chat_id, new.role, new.telegram_id, storable(new.text),
             new.corrects, new.reply_to, new.album, new.hold_s, new.is_forwarded,
-            new.is_chosen,
+            new.is_chosen, list(new.files), new.has_foreign, new.is_spoken,
         )  # fmt: skip
         return added
 
     async def find(self, session: Session, chat_id: int, telegram_id: int) -> Row | None:
         """What the owner's message says by now.
 
-        Columns id, text, original (its first row's id), is_forwarded.
+        Columns id, text, original (its first row's id), is_forwarded, files, has_foreign.
         """
         return await session.fetchrow(SQL["find_owner_message"], chat_id, telegram_id)
 
@@ -90,11 +105,16 @@ class Conversation:
         args = (message_id, storable(text))
         return await session.fetchval(SQL["replace_pending_text"], *args) is not None
 
-    async def join_album(
-        self, session: Session, chat_id: int, album: str, *, text: str, hold_s: float
-    ) -> bool:
+    async def refresh(self, session: Session, message_id: int, text: str) -> None:
+        """What a message tells has moved on, such as a live location; nobody is asked anew."""
+        await session.execute(SQL["refresh_text"], message_id, storable(text))
+
+    async def join_album(self, session: Session, new: NewMessage) -> bool:
         """Adds a further piece to a pending album; False when there is none."""
-        args = (chat_id, album, storable(text), hold_s)
+        args = (
+            new.chat_id, new.album, storable(new.text), new.hold_s, list(new.files),
+            new.has_foreign,
+        )  # fmt: skip
         return await session.fetchval(SQL["join_album"], *args) is not None
 
     async def newest_pending(self, session: Session, chat_id: int) -> Row | None:
@@ -154,7 +174,7 @@ class Conversation:
     # --- context ---
 
     async def history(self, chat_id: int, *, without: TurnId | None) -> tuple[Said, ...]:
-        """What was said since the last summary, oldest first, without the turn under way."""
+        """The newest of this conversation, oldest first, without the turn under way."""
         rows = await self._db.fetch(SQL["history"], chat_id, without)
         return tuple(Said(**row) for row in rows)
 
@@ -162,13 +182,35 @@ class Conversation:
         """The summary of what was said before; may be empty."""
         return clip(await self._db.fetchval(SQL["summary"], chat_id) or "", SUMMARY_CAP)
 
-    async def save_summary(self, chat_id: int, *, up_to: int, text: str) -> None:
-        """Replaces the summary; messages up to the id `up_to` are inside it."""
-        await self._db.execute(SQL["save_summary"], chat_id, up_to, storable(text))
+    async def to_fold(self, chat_id: int) -> Unsummarised:
+        """The summary with its version, and what was said after it; pending messages stop that."""
+        async with self._db.transaction() as session:
+            await session.execute(SQL["begin_summary"], chat_id)
+            row = await session.fetchrow(SQL["summary_state"], chat_id)
+            rows = await session.fetch(SQL["unsummarised"], chat_id)
+        assert row is not None  # noqa: S101 - begun in this transaction
+        said = tuple(Said(**one) for one in rows)
+        return Unsummarised(summary=row["text"], version=row["version"], said=said)
+
+    async def save_summary(self, chat_id: int, *, up_to: int, text: str, version: int) -> bool:
+        """Replaces the summary of that version; messages up to the id `up_to` are inside it.
+
+        False when the conversation began anew or something was forgotten meanwhile.
+        """
+        args = (chat_id, up_to, storable(text), version)
+        return await self._db.fetchval(SQL["save_summary"], *args) is not None
 
     async def files(self, chat_id: int, ids: Sequence[int]) -> Sequence[Row]:
         """The owner's stored files among `ids`: columns id, name, path."""
         return await self._db.fetch(SQL["files"], chat_id, list(ids))
+
+    async def pictures(self, chat_id: int, ids: Sequence[int]) -> Sequence[Row]:
+        """Files among `ids`, in that order: columns id, name, mime, size, path, error."""
+        return await self._db.fetch(SQL["pictures"], chat_id, list(ids))
+
+    async def has_pictures(self, chat_id: int) -> bool:
+        """Whether the owner ever sent a picture."""
+        return bool(await self._db.fetchval(SQL["has_pictures"], chat_id))
 
 
 def _work(
@@ -182,6 +224,7 @@ def _work(
             text=r["text"],
             is_correction=r["is_correction"],
             is_forwarded=r["is_forwarded"],
+            files=tuple(r["files"]),
         )
         for r in rows
     )

@@ -1,6 +1,13 @@
-"""Summarises what has become too old for the prompt.
+"""Folds what grows old into the summary, in the background, one call at a time.
 
-In the background, one at a time; failing costs nothing.
+What no summary holds yet is at most one history budget, and that much of the newest talk stands in
+every prompt: so each message is in the prompt, in the summariser's input, or both. All of it can
+still be searched. The summariser reads the summary so far and the next batch of messages, never the
+whole conversation.
+
+`kill -9` before the summary is saved: nothing happened, and the same messages are folded after the
+next turn. A failure costs nothing either. `/new` and `/forget` change the summary's version; what
+was made from older facts is then not kept.
 """
 
 from __future__ import annotations
@@ -9,7 +16,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from coordinator.context import SUMMARY_CAP, clip, to_summarise
+from coordinator.context import SUMMARY_CAP, batch, clip, to_summarise
 from coordinator.prompt import SUMMARISE
 from core.errors import Retryable, UserFacing
 
@@ -22,7 +29,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-INPUT_CAP = 60_000
+INPUT_CAP = 48_000
+MESSAGE_CAP = 6_000
+A_RUN = 20  # batches: after an outage there may be several
+WITHIN_S = 180.0
 
 
 class Summariser:
@@ -47,29 +57,35 @@ class Summariser:
     async def _run(self, chat_id: int) -> None:
         async with self._busy:
             try:
-                await self.summarise(chat_id)
-            except (Retryable, UserFacing) as error:
-                log.info("no summary this time: %s", error)
+                for _ in range(A_RUN):
+                    if not await self.summarise(chat_id):
+                        return
+            except (Retryable, UserFacing, TimeoutError) as error:
+                log.info("no summary this time: %s", type(error).__name__)
 
     async def summarise(self, chat_id: int) -> bool:
-        """One summary if it is worth one; False when not. Cancelling leaves the old one."""
+        """One batch if it is worth one; False when not. Cancelling leaves the old summary."""
         config = await self._config.current()
-        history = await self._conversation.history(chat_id, without=None)
-        old = to_summarise(history, config.whole("chat.history_kb") * 1024)
-        if not old or not self._model.is_configured(config):
+        if not self._model.is_configured(config):
             return False
-        talk = "\n".join(f"{said.role}: {said.text}" for said in old)
-        before = await self._conversation.summary(chat_id)
-        answer = await self._model.ask(
-            [
-                {"role": "system", "content": SUMMARISE},
-                {"role": "user", "content": clip(f"{before}\n\n{talk}".strip(), INPUT_CAP)},
-            ],
-            tools=(),
+        now = await self._conversation.to_fold(chat_id)
+        old = to_summarise(now.said, config.whole("chat.history_kb") * 1024)
+        if not old:
+            return False
+        lines = batch(old, INPUT_CAP, message_cap=MESSAGE_CAP)
+        before = clip(now.summary, SUMMARY_CAP)
+        talk = "\n".join(lines)
+        given = f"The summary so far:\n{before or '(none)'}\n\nWhat was said after it:\n{talk}"
+        asked = [{"role": "system", "content": SUMMARISE}, {"role": "user", "content": given}]
+        async with asyncio.timeout(WITHIN_S):
+            answer = await self._model.ask(asked, tools=(), is_cheap=True)
+        text = clip(answer.text.strip(), SUMMARY_CAP)
+        if not text:
+            raise Retryable("the summary is empty", 60.0)
+        is_kept = await self._conversation.save_summary(
+            chat_id, up_to=old[len(lines) - 1].id, text=text, version=now.version
         )
-        text = clip(answer.text, SUMMARY_CAP)
-        await self._conversation.save_summary(chat_id, up_to=old[-1].id, text=text)
         await self._tasks.record_usage(
             answer.usage, role="coordinator", model=answer.model, purpose="summary", outcome="ok"
         )
-        return True
+        return is_kept

@@ -18,13 +18,17 @@ class _Arguments(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, str_strip_whitespace=True)
 
 
+FileName = Annotated[str, Field(min_length=1, max_length=400)]
+
+
 class Delegate(_Arguments):
     """Start a task in a fresh container."""
 
     title: Annotated[str, Field(min_length=1, max_length=200)]
     instructions: Annotated[str, Field(min_length=1, max_length=20_000)]
-    files: Annotated[list[int], Field(max_length=20)] = []
+    files: Annotated[list[int | FileName], Field(max_length=20)] = []
     skill: Annotated[str, Field(max_length=64)] = ""
+    browser: bool = False
 
 
 class SearchSkills(_Arguments):
@@ -52,6 +56,18 @@ class SteerTask(_Arguments):
     text: Annotated[str, Field(min_length=1, max_length=8_000)]
 
 
+class SearchDocs(_Arguments):
+    """Look into the owner's documents."""
+
+    query: Annotated[str, Field(min_length=1, max_length=1_000)]
+
+
+class Look(_Arguments):
+    """See a picture of an earlier message."""
+
+    photo: int
+
+
 class AskOwner(_Arguments):
     """Ask the owner instead of answering."""
 
@@ -64,6 +80,25 @@ class ProposeSchedule(_Arguments):
 
     when: Annotated[str, Field(min_length=1, max_length=200)]
     what: Annotated[str, Field(min_length=1, max_length=3_000)]
+
+
+class Remember(_Arguments):
+    """Keep something about the owner."""
+
+    text: Annotated[str, Field(min_length=1, max_length=1_000)]
+
+
+class StandingRule(_Arguments):
+    """Keep an order of the owner's until they lift it."""
+
+    text: Annotated[str, Field(min_length=1, max_length=300)]
+    restrains: bool = False
+
+
+class RecallMemory(_Arguments):
+    """Look into memory and earlier conversations."""
+
+    query: Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class ChangeSetting(_Arguments):
@@ -81,6 +116,11 @@ Call = (
     | SteerTask
     | AskOwner
     | ProposeSchedule
+    | SearchDocs
+    | Look
+    | Remember
+    | RecallMemory
+    | StandingRule
     | ChangeSetting
 )
 
@@ -92,6 +132,11 @@ _BY_NAME: dict[str, type[Call]] = {
     "steer_task": SteerTask,
     "ask_owner": AskOwner,
     "schedule": ProposeSchedule,
+    "search_docs": SearchDocs,
+    "look": Look,
+    "remember": Remember,
+    "recall": RecallMemory,
+    "standing_rule": StandingRule,
     "change_setting": ChangeSetting,
 }
 
@@ -144,8 +189,9 @@ _NO = {"type": "integer", "description": "task number"}
 SCHEMAS: tuple[dict[str, Any], ...] = (
     _tool("delegate", "Start a task in a fresh container.", ("title", "instructions"),
           title=_text("a few words"), instructions=_text("complete; the task knows nothing else"),
-          files=_list("integer", "numbers of the owner's files it needs"),
-          skill=_text("a skill's name: the task then follows it, within its permissions")),
+          files=_list("string", "numbers or names of the owner's files it needs"),
+          skill=_text("a skill's name: the task then follows it, within its permissions"),
+          browser={"type": "boolean", "description": "it needs to use web pages"}),
     _tool("search_skills", "Find skills by words.", ("query",), query=_text()),
     _tool("list_tasks", "See tasks and their states; with no: one task in detail.", (), no=_NO),
     _tool("cancel_task", "Stop a task.", ("no",), no=_NO),
@@ -155,7 +201,23 @@ SCHEMAS: tuple[dict[str, Any], ...] = (
     _tool("schedule", "Show the owner a card to confirm work that repeats.", ("when", "what"),
           when=_text("such as: every Monday at 9, every 2 hours, or cron"),
           what=_text("complete; each run knows nothing else")),
+    _tool("remember", "Keep a fact about the owner, when they ask for it.", ("text",),
+          text=_text("one sentence, in the owner's words")),
+    _tool("recall", "Search memory and earlier conversations.", ("query",), query=_text()),
+    _tool("standing_rule", "Keep a lasting order of the owner.", ("text",),
+          text=_text("in their words"),
+          restrains={"type": "boolean", "description": "it forbids or delays effects"}),
     _tool("change_setting", "Change a setting when the owner asks for it: tasks.parallel, "
           "chat.streaming, chat.history_kb, owner.zone.", ("name", "value"),
           name=_text(), value=_text()),
 )  # fmt: skip
+
+# Offered only when there are documents.
+SEARCH_DOCS = _tool(
+    "search_docs", "Search the owner's documents.", ("query",),
+    query=_text("the question, in its own words"),
+)  # fmt: skip
+
+# Offered only when there are pictures and a model that sees them.
+LOOK = _tool("look", "See a photo of an earlier message again.", ("photo",),
+             photo={"type": "integer", "description": "its number"})  # fmt: skip

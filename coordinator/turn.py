@@ -18,31 +18,38 @@ import asyncio
 import json
 import logging
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from coordinator.actions import one_line
-from coordinator.context import ChatMessage, assemble
+from coordinator.gathering import gather
+from coordinator.knowledge.answering import numbered
+from coordinator.packing import pack
 from coordinator.ports import Reply
-from coordinator.prompt import system_prompt
 from coordinator.streaming import DraftPace
-from coordinator.tools import SCHEMAS
+from coordinator.tools import LOOK, SCHEMAS, SEARCH_DOCS
+from coordinator.vision import NO_VISION
 from core.errors import Retryable, UserFacing
 from core.models import routes
 from core.spawn import held
+from core.tasks.seen import own_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from coordinator.actions import Actions, Effect
+    from coordinator.context import ChatMessage, Said
+    from coordinator.knowledge.answering import Knowledge
+    from coordinator.memory.turns import TurnMemory
     from coordinator.model import Answer, ModelCaller
     from coordinator.ports import Voice
     from coordinator.skills import Skills
+    from coordinator.standing_store import StandingRules
     from coordinator.store import Conversation, TurnId, Work
     from coordinator.tools import AskOwner
+    from coordinator.vision import Vision
     from core.bus import Bus
     from core.config import Config, ConfigStore
     from core.db import Database, Session
+    from core.models import Role
     from core.tasks import TaskStore
 
 log = logging.getLogger(__name__)
@@ -72,6 +79,10 @@ class TurnParts:
     actions: Actions
     voice: Voice
     skills: Skills | None = None
+    memory: TurnMemory | None = None
+    knowledge: Knowledge | None = None
+    vision: Vision | None = None
+    rules: StandingRules | None = None
 
 
 class Turn:
@@ -85,6 +96,10 @@ class Turn:
         self._commits = asyncio.Lock()  # an opening draft commits before the answer does
         self._draft_wanted = asyncio.Event()
         self._so_far: Callable[[], str] = str
+        self._recalled: str | None = None
+        self._role: Role = "coordinator"
+        self._is_blind = False  # there are pictures, and no model that sees any
+        self._may_look = False
         self.has_acted = work.turn_id is not None
 
     async def run(self) -> None:
@@ -92,6 +107,10 @@ class Turn:
         config = await self._p.config.current()
         if not routes(config, "coordinator"):
             await self._answer(NO_MODEL)
+            return
+        await self._look_for_pictures(config)
+        if self._is_blind and not any(own_words(s.text).strip() for s in self._work.messages):
+            await self._answer("")
             return
         async with self._p.voice.typing(self._work.chat_id):
             for _ in range(ROUNDS):
@@ -122,31 +141,52 @@ class Turn:
                 return answer
         return None
 
-    def _said(self) -> str:
-        """The newest words, by which fitting skills come first."""
-        return self._work.messages[-1].text[:1000] if self._work.messages else ""
+    async def _look_for_pictures(self, config: Config) -> None:
+        vision, work = self._p.vision, self._work
+        if vision is None:
+            return
+        if routes(config, "vision"):
+            self._may_look = await self._p.conversation.has_pictures(work.chat_id)
+        else:
+            self._is_blind = await vision.has_pictures(work.chat_id, work.messages)
+
+    async def _with_pictures(self) -> tuple[Sequence[Said], Sequence[ChatMessage]]:
+        """The turn's messages and steps, with what is to be seen in them."""
+        if self._p.vision is None or not self._may_look:
+            return self._work.messages, self._steps
+        new, steps, has_any = await self._p.vision.shown(
+            self._work.chat_id, self._work.messages, self._steps
+        )
+        self._role = "vision" if has_any else "coordinator"
+        return new, steps
 
     async def _messages(self, config: Config) -> list[ChatMessage]:
-        chat_id, conversation = self._work.chat_id, self._p.conversation
-        running = "\n".join(one_line(task) for task in (await self._p.tasks.live())[:20])
-        system = system_prompt(
-            now=datetime.now(UTC),
-            summary=await conversation.summary(chat_id),
-            running=running,
-            skills=self._p.skills.index(self._said()) if self._p.skills is not None else "",
-        )
-        history = await conversation.history(chat_id, without=self._work.turn_id)
-        return assemble(
-            system=system, history=history, new=self._work.messages, steps=self._steps,
-            history_budget=config.whole("chat.history_kb") * 1024,
-        )  # fmt: skip
+        """The prompt; what comes to mind is looked up once a turn."""
+        parts = await gather(self._p, config, work=self._work, remembered=self._recalled)
+        self._recalled = parts.memory
+        new, steps = await self._with_pictures()
+        parts = replace(parts, new=new, steps=steps)
+        budget = config.whole("chat.history_kb") * 1024
+        return list(pack(parts, history_budget=budget).messages)
 
     async def _ask_and_show(self, messages: list[ChatMessage], config: Config) -> Answer:
         """Asks the model and meanwhile shows what it has written so far."""
+        tools = await self._tools()
         if not config.switch("chat.streaming"):
-            return await self._p.model.ask(messages, tools=SCHEMAS)
+            return await self._p.model.ask(messages, tools=tools, role=self._role)
         async with held(self._show(), name="draft"):
-            return await self._p.model.ask(messages, tools=SCHEMAS, on_text=self._on_text)
+            return await self._p.model.ask(
+                messages, tools=tools, on_text=self._on_text, role=self._role
+            )
+
+    async def _tools(self) -> tuple[dict[str, Any], ...]:
+        """What the model may call; documents only when there are some."""
+        knowledge = self._p.knowledge
+        has_documents = knowledge is not None and await knowledge.has_documents()
+        return (
+            *SCHEMAS, *((SEARCH_DOCS,) if has_documents else ()),
+            *((LOOK,) if self._may_look else ()),
+        )  # fmt: skip
 
     def _on_text(self, so_far: Callable[[], str]) -> None:
         self._so_far = so_far
@@ -219,7 +259,8 @@ class Turn:
         return question is not None
 
     async def _say_question(self, session: Session, question: AskOwner) -> None:
-        await self._p.conversation.answer(session, self._work, question.question)
+        turn_id = await self._p.conversation.answer(session, self._work, question.question)
+        await self._learn(session, turn_id)
         reply = self._reply(question.question, tuple(question.choices))
         await self._p.voice.reply(session, reply)
 
@@ -236,23 +277,34 @@ class Turn:
         Not cancellable once begun: a commit is never left in doubt by a joining message.
         """
         self.has_acted = True
+        if self._is_blind:
+            text = f"{text}\n\n{NO_VISION}".strip()
         await asyncio.shield(self._answer_in_one_commit(text or "Done.", answer))
 
     async def _answer_in_one_commit(self, text: str, answer: Answer | None) -> None:
         async with self._commits, self._p.database.transaction() as session:
             turn_id = await self._p.conversation.answer(session, self._work, text)
+            await self._learn(session, turn_id)
             work = replace(self._work, turn_id=turn_id)
-            reply = Reply(chat_id=work.chat_id, turn_id=turn_id, markdown=text)
+            shown, passages = numbered(text)
+            reply = Reply(chat_id=work.chat_id, turn_id=turn_id, markdown=shown, passages=passages)
             await self._p.voice.reply(session, reply)
             if answer is not None:
                 await self._record(session, answer, turn_id=turn_id)
         self._p.voice.wake()
+        if self._p.memory is not None:
+            self._p.memory.wake()
+
+    async def _learn(self, session: Session, turn_id: TurnId) -> None:
+        """What was said in this turn is for the memory to look at, later."""
+        if self._p.memory is not None:
+            await self._p.memory.answered(session, turn_id)
 
     async def _record(
         self, session: Session, answer: Answer, *, turn_id: TurnId | None = None
     ) -> None:
         await self._p.tasks.record_usage(
-            answer.usage, role="coordinator", model=answer.model, purpose="turn", outcome="ok",
+            answer.usage, role=self._role, model=answer.model, purpose="turn", outcome="ok",
             turn_id=turn_id or self._work.turn_id, session=session,
         )  # fmt: skip
 

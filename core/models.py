@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from core.config import Config
 
-Role = Literal["coordinator", "executor"]
+Role = Literal["coordinator", "executor", "vision"]
 
 BREAKER_FAILURES = 3
 BREAKER_PAUSE_S = 30.0

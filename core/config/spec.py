@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from core.errors import UserFacing
 
 Kind = Literal[
-    "text", "secret", "address", "models", "whole", "number", "switch", "hosts", "ports", "zone"
+    "text", "secret", "address", "model", "models", "whole", "number", "switch", "hosts", "ports",
+    "zone", "choice",
 ]  # fmt: skip
 Value = str | int | float | bool
 
@@ -29,6 +30,7 @@ class Spec:
     low: float = 0
     high: float = 0
     env: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
     model_may_change: bool = False
 
     @property
@@ -46,6 +48,8 @@ _ALL = (
          help="Models that answer you, best first, separated by commas"),
     Spec(name="model.executor", kind="models", default="", env=("model_executor",),
          help="Models that work on tasks; empty means the same as model.coordinator"),
+    Spec(name="model.vision", kind="models", default="",
+         help="Models that see your pictures, best first; empty means that none does"),
     Spec(name="model.timeout_s", kind="whole", default=120, low=5, high=900,
          help="Seconds to wait for a model's answer"),
     Spec(name="chat.streaming", kind="switch", default=True, model_may_change=True,
@@ -90,8 +94,61 @@ _ALL = (
          help="Minutes until an unanswered approval counts as no"),
     Spec(name="owner.zone", kind="zone", default="UTC", model_may_change=True,
          help="Your time zone, such as Europe/Berlin, for schedules and checks"),
+    Spec(name="skills.proposals", kind="whole", default=2, low=0, high=20,
+         help="How many skills I may propose a day; each costs one call and a trial; 0 means none"),
+    Spec(name="skills.self_edit", kind="choice", default="ask", choices=("ask", "wording"),
+         help="ask, or wording: I may reword skills that I wrote without asking you"),
+    Spec(name="memory.enabled", kind="switch", default=True,
+         help="Remember what you say, and find it again"),
+    Spec(name="memory.extract", kind="switch", default=True,
+         help="Let the model note facts from your own messages; off means only /remember"),
+    Spec(name="memory.recall_kb", kind="number", default=1.2, low=0, high=16,
+         help="How much of what is remembered goes into a prompt by itself, in KB"),
     Spec(name="triggers.port", kind="whole", default=8787, low=0, high=65_535,
          help="Port of the webhook listener on this machine; 0 means any that is free"),
+    Spec(name="reader.memory_mb", kind="whole", default=1024, low=128, high=65_536,
+         help="Memory of a container that reads a document, in MB"),
+    Spec(name="reader.processes", kind="whole", default=128, low=16, high=10_000,
+         help="Processes in a container that reads a document"),
+    Spec(name="browser.memory_mb", kind="whole", default=1024, low=256, high=65_536,
+         help="Memory of a browser's container, in MB"),
+    Spec(name="browser.processes", kind="whole", default=256, low=64, high=10_000,
+         help="Processes in a browser's container"),
+    Spec(name="browser.shm_mb", kind="whole", default=256, low=16, high=16_384,
+         help="Shared memory of a browser's container, in MB"),
+    Spec(name="browser.tmp_mb", kind="whole", default=256, low=64, high=256,
+         help="Room for a browser's profile and cache, in MB"),
+    Spec(name="pool.browser", kind="whole", default=0, low=0, high=5,
+         help="Browsers kept warm so that a task with one starts at once; 0 turns it off"),
+    Spec(name="embedding.model", kind="model", default="",
+         help="Model that turns text into vectors; empty means the one built in"),
+    Spec(name="embedding.base_url", kind="address", default="",
+         help="Address of its service; empty means that of model.base_url"),
+    Spec(name="embedding.api_key", kind="secret", default="",
+         help="Key of its service; empty means that of model.api_key at the same address"),
+    Spec(name="voice.model", kind="model", default="base",
+         help="Speech model that listens on this machine: its name, or the folder it lies in"),
+    Spec(name="voice.language", kind="text", default="",
+         help="Language you speak, such as de; empty means it is told from the sound"),
+    Spec(name="voice.max_min", kind="whole", default=10, low=1, high=60,
+         help="How long a voice note may be that I listen to, in minutes"),
+    Spec(name="voice.service_model", kind="model", default="",
+         help="Model of a transcription service; empty means that this machine listens"),
+    Spec(name="voice.base_url", kind="address", default="",
+         help="Address of that service; empty means that of model.base_url"),
+    Spec(name="voice.api_key", kind="secret", default="",
+         help="Key of that service; empty means that of model.api_key at the same address"),
+    Spec(name="voice.engine", kind="choice", default="auto",
+         choices=("auto", "elevenlabs", "local"),
+         help="Who speaks: elevenlabs, local, or auto: ElevenLabs when its key is in the vault"),
+    Spec(name="voice.speech_model", kind="model", default="eleven_multilingual_v2",
+         help="Model of ElevenLabs that speaks"),
+    Spec(name="voice.speech_url", kind="address", default="https://api.elevenlabs.io",
+         help="Address of ElevenLabs"),
+    Spec(name="voice.characters", kind="whole", default=600, low=50, high=4000,
+         help="How much of an answer is said aloud, in characters; the text is always whole"),
+    Spec(name="heavy.idle_s", kind="whole", default=120, low=5, high=86_400,
+         help="Seconds until an idle helper process ends and gives its memory back"),
     Spec(name="pool.size", kind="whole", default=1, low=0, high=20,
          help="Containers kept warm so that a task starts at once; 0 turns it off"),
 )  # fmt: skip
@@ -103,6 +160,7 @@ _SWITCH = {
     "off": False, "no": False, "false": False, "0": False,
 }  # fmt: skip
 _MODEL_NAME = re.compile(r"[\w.:/@+-]{1,200}")
+_ONE_MODEL = re.compile(r"(?:[\w.:/@+-]{1,200})?")
 _HOST_NAME = re.compile(r"\*|(?:\*\.)?(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{1,63}")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _RUNTIME = re.compile(r"[\w.-]{0,60}")
@@ -129,21 +187,23 @@ def parse_value(spec: Spec, text: str) -> Value:
         case "whole" | "number":
             return _number(spec, text)
         case "switch":
-            if text.lower() not in _SWITCH:
-                raise UserFacing(f"{spec.name} must be on or off.")
-            return _SWITCH[text.lower()]
+            return _switched(spec, text)
         case "secret":
             return _matching(spec, text, _KEY, "one word of plain characters, without spaces")
         case "address":
             return _address(spec, text)
         case "models":
             return _models(spec, text)
+        case "model":
+            return _matching(spec, text, _ONE_MODEL, "the name of one model")
         case "hosts":
             return _listed(spec, text, _HOST_NAME, "host names or * separated by commas")
         case "ports":
             return _listed(spec, text, _PORT, "port numbers separated by commas")
         case "zone":
             return _zone(spec, text)
+        case "choice":
+            return _chosen(spec, text)
         case "text":
             return _matching(spec, text, _RUNTIME, "a short name")
 
@@ -182,6 +242,18 @@ def _zone(spec: Spec, text: str) -> str:
         return ZoneInfo(text).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise UserFacing(f"{spec.name} must be a time zone such as Europe/Berlin.") from None
+
+
+def _switched(spec: Spec, text: str) -> bool:
+    if text.lower() not in _SWITCH:
+        raise UserFacing(f"{spec.name} must be on or off.")
+    return _SWITCH[text.lower()]
+
+
+def _chosen(spec: Spec, text: str) -> str:
+    if text.lower() not in spec.choices:
+        raise UserFacing(f"{spec.name} must be one of: {', '.join(spec.choices)}.")
+    return text.lower()
 
 
 def _listed(spec: Spec, text: str, pattern: re.Pattern[str], what: str) -> str:

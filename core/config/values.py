@@ -54,12 +54,15 @@ class Config:
             return "on" if value else "off"
         return str(value) if value != "" else "not set"
 
-    def models(self, role: Literal["coordinator", "executor"]) -> tuple[str, ...]:
+    def models(self, role: Literal["coordinator", "executor", "vision"]) -> tuple[str, ...]:
         """The fallback list of `role`, best first; empty when no model is configured.
 
         With only an OpenRouter key, OpenRouter chooses the model itself. A service at another
-        address needs a model's name.
+        address needs a model's name. Pictures go only to models that the owner has named for them.
         """
+        if role == "vision":
+            named = self.text("model.vision")
+            return tuple(named.split(",")) if named and self._can_call else ()
         listed = self.text(f"model.{role}") or self.text("model.coordinator")
         if listed:
             return tuple(listed.split(",")) if self._can_call else ()

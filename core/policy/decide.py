@@ -5,22 +5,24 @@
     3  the ceiling or the manifest lacks it      deny
     4  a secret that is not for this host        deny
     5  a budget would break                      deny
-    6  the owner approved exactly this           allow
-    7  it is in the approved plan                allow
-    8  a secret that it may not use yet          ask
-    9  the owner's permissions lack it           ask for access, but for reading
+    6  a standing rule forbids what changes      deny
+    7  the owner approved exactly this           allow
+    8  a standing rule holds what changes        ask, always
+    9  it is in the approved plan                allow
+   10  a secret that it may not use yet          ask
+   11  the owner's permissions lack it           ask for access, but for reading
                                                  from a host in the owner's words
-   10  it reads                                  allow
-   11  it destroys, sends, spends                ask, always
-   12  a request that a grant names              allow
-   13  all it touches is in the owner's words    allow
-   14  a new file                                allow
-   15  untrusted content was seen                ask
-   16  an approved scope                         allow
-   17  anything else that changes                ask, once a scope
+   12  it reads                                  allow
+   13  it destroys, sends, spends                ask, always
+   14  a request that a grant names              allow
+   15  all it touches is in the owner's words    allow
+   16  a new file                                allow
+   17  untrusted content was seen                ask
+   18  an approved scope                         allow
+   19  anything else that changes                ask, once a scope
 
-An ask becomes a deny when nobody may be asked. Adding a deny or taking a grant away never turns an
-answer into a milder one; a property test holds that.
+An ask becomes a deny when nobody may be asked. Adding a deny or a standing rule or taking a grant
+away never turns an answer into a milder one; a property test holds that.
 """
 
 from __future__ import annotations
@@ -29,7 +31,17 @@ from typing import TYPE_CHECKING
 
 from core.policy.grants import split_host
 from core.policy.reasons import Reason
-from core.policy.types import Context, Decision, Effect, EffectKind, Label, Origin, Tier, Verdict
+from core.policy.types import (
+    Context,
+    Decision,
+    Effect,
+    EffectKind,
+    Hold,
+    Label,
+    Origin,
+    Tier,
+    Verdict,
+)
 from core.policy.words import has_address, has_content, has_host, has_name
 
 if TYPE_CHECKING:
@@ -41,14 +53,21 @@ def decide(effect: Effect, context: Context) -> Verdict:
     """Whether the effect may happen now, must be asked for, or never happens."""
     if (refusal := _refusal(effect, context)) is not None:
         return refusal
+    is_held = _is_held(effect, context)
+    if is_held and context.hold is Hold.DENY:
+        return _deny(Reason.HOLD, effect.scope)
     if effect.digest in context.approved:
         return _allow(Reason.APPROVED)
+    if is_held:
+        return _asked(_ask(Reason.HOLD, effect.scope), context)
     if context.plan is not None and effect.digest in context.plan:
         return _allow(Reason.IN_PLAN)
     verdict = _by_tier(effect, context)
-    if verdict.decision is Decision.ASK:
-        return _asked(verdict, context)
-    return verdict
+    if verdict.decision is not Decision.ASK:
+        return verdict
+    if context.plan is not None:
+        verdict = _ask(Reason.DEVIATES, verdict.detail)
+    return _asked(verdict, context)
 
 
 def secret_scope(name: str, resource: str) -> str:
@@ -75,8 +94,15 @@ def _refusal(effect: Effect, context: Context) -> Verdict | None:
     return _deny(broken) if broken is not None else None
 
 
+def _is_held(effect: Effect, context: Context) -> bool:
+    """Whether a standing rule is about it: all that does more than read."""
+    if context.hold is Hold.NONE:
+        return False
+    return effect.tier is not Tier.READ or effect.is_production
+
+
 def _by_tier(effect: Effect, context: Context) -> Verdict:
-    """Rules 8 to 17."""
+    """Rules 10 to 19."""
     for name in effect.secrets:
         if secret_scope(name, effect.resource) not in context.scopes:
             return _ask(Reason.FIRST_SECRET, name)
@@ -153,8 +179,6 @@ def _asked(verdict: Verdict, context: Context) -> Verdict:
         return _deny(Reason.NOT_GRANTED, verdict.detail)
     if context.spent.cards >= _budget(context).cards:
         return _deny(Reason.CARDS)
-    if context.plan is not None:
-        return _ask(Reason.DEVIATES, verdict.detail)
     return verdict
 
 

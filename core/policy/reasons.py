@@ -21,6 +21,7 @@ class Reason(StrEnum):
     SPEND = "budget_spend"
     TIME = "budget_time"
     CARDS = "too_many_questions"
+    HOLD = "held_by_standing_rule"  # also of an ask
     # ask
     ACCESS = "access_not_granted"
     FIRST_SECRET = "secret_not_used_before"  # noqa: S105 - a code
@@ -51,6 +52,7 @@ _TEXTS: dict[Reason, str] = {
     Reason.SPEND: "The task has spent as much as it may.",
     Reason.TIME: "The task's time is over.",
     Reason.CARDS: "The task has asked you as often as it may.",
+    Reason.HOLD: "It is held back by a standing rule of yours; /rules shows and lifts it.",
     Reason.ACCESS: "The task has no grant for it yet.",
     Reason.FIRST_SECRET: "The task wants to use one of your secrets.",
     Reason.DESTRUCTIVE: "Deleting, sending, spending and credentials always need your tap.",

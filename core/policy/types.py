@@ -42,6 +42,14 @@ class Origin(StrEnum):
     SUBTASK = "subtask"
 
 
+class Hold(StrEnum):
+    """What a standing rule of the owner's does to everything that changes, until it is lifted."""
+
+    NONE = "none"
+    ASK = "ask"
+    DENY = "deny"
+
+
 class EffectKind(StrEnum):
     """What is reached outside the container."""
 
@@ -101,6 +109,7 @@ class Context:
     spent: Spent = field(default_factory=Spent)
     is_stopped: bool = False
     may_ask: bool = True
+    hold: Hold = Hold.NONE
 
 
 class Decision(StrEnum):

@@ -7,7 +7,7 @@ values (nextval(case when $12 then 'quiet_task_numbers' else pg_get_serial_seque
         case when $8 = 'trigger' then '{untrusted}'::text[]
              when jsonb_array_length($7) > 0 then '{owner,private,untrusted}'::text[]
              when $6::bigint is not null and exists (select 1 from messages
-                  where chat_id = $4 and (role = 'event' or is_forwarded)) then '{owner,untrusted}'::text[]
+                  where chat_id = $4 and (role = 'event' or is_forwarded or has_foreign)) then '{owner,untrusted}'::text[]
              else '{owner}'::text[] end)
 returning no
 
@@ -92,6 +92,9 @@ update tasks set state = case when question is null then 'running' else 'waiting
 where no = $1 and fence = $2 and state in ('running', 'waiting')
 returning no
 
+-- name: hold
+select hold from standing_rules where lifted_at is null and hold <> 'none' order by hold = 'deny' desc limit 1
+
 -- name: seen
 select t.labels, t.calls, t.bytes_out, t.reached,
        coalesce(extract(epoch from clock_timestamp() - t.started_at), 0)::float8 as seconds,
@@ -103,7 +106,7 @@ from tasks t where t.no = $1
 -- name: words
 select text from (
     select m.id as at, m.text from messages m join tasks t on t.turn_id = m.turn_id
-    where t.no = $1 and m.role = 'owner' and not m.is_forwarded and not m.is_chosen
+    where t.no = $1 and m.role = 'owner' and not m.is_forwarded and not m.is_chosen and not m.is_spoken
     union all
     select 0, instructions from tasks where no = $1 and turn_id is null and origin = 'owner' and not is_quiet
     union all

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.policy import Label, Spent
+from core.policy import Hold, Label, Spent
 from core.sql import load_queries
 
 if TYPE_CHECKING:
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 SQL = load_queries(__package__ or "core.tasks")
 FILE_NOTE = "[file "
 TASK_NOTE = "[about task "
-NOTES = (FILE_NOTE, TASK_NOTE)
+PHOTO_NOTE = "[photo "
+DATA_NOTES = (  # the lines that `bot.structured` writes
+    "[location", "[live location", "[venue", "[contact", "[poll", "[quiz", "[dice", "[sticker",
+    "[game", "[checklist", "[forwarded", "[sent ", "[quoting", "[replying",
+)  # fmt: skip
+NOTES = (FILE_NOTE, TASK_NOTE, PHOTO_NOTE, *DATA_NOTES)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +60,10 @@ class SeenStore:
             labels=frozenset(Label(label) for label in row["labels"]), spent=spent,
             words=tuple(own_words(r["text"]) for r in rows), is_stopped=row["is_stopped"],
         )  # fmt: skip
+
+    async def hold(self) -> Hold:
+        """What the strictest standing rule of the owner's does to effects, as of now."""
+        return Hold(await self._db.fetchval(SQL["hold"]) or Hold.NONE)
 
     async def add_labels(self, task: Task, labels: Iterable[Label]) -> None:
         """The task is about to see such data."""

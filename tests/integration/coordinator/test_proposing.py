@@ -194,3 +194,35 @@ async def test_nothing_is_proposed_while_everything_is_stopped(shop: Shop) -> No
         await set_pause(session, is_paused=True, now=now)
     await shop.steps()
     assert not shop.model.bodies
+
+
+async def test_a_name_that_was_taken_meanwhile_keeps_its_skill_and_its_approval(shop: Shop) -> None:
+    shop.model.script = [proposes(text(more=WRITES))]
+    await three(shop)
+    await shop.steps()
+    assert await shop.accept()
+    mine = shop.folder / "sales-report" / "SKILL.md"
+    mine.parent.mkdir()
+    mine.write_text(text(body="Mine."))
+    await shop.skills.look()
+    await shop.install()
+    assert (await shop.one()).state is State.STALE
+    assert not (shop.folder / "sales-report.md").exists()
+    row = await shop.rows.row("sales-report")
+    assert row is not None
+    assert row.approved_digest is None
+
+
+async def test_a_skill_that_is_switched_off_at_that_moment_stays_off(shop: Shop) -> None:
+    shop.model.script = [proposes(text(more=WRITES))]
+    await three(shop)
+    await shop.steps()
+    assert await shop.accept()
+    await shop.database.execute(
+        "insert into skills (name, source, state) values ('sales-report', 'owner', 'disabled')"
+    )
+    await shop.install()
+    assert (await shop.one()).state is State.STALE
+    row = await shop.rows.row("sales-report")
+    assert row is not None
+    assert row.state == "disabled"

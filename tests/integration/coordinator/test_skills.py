@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -102,6 +103,37 @@ async def test_a_file_that_changed_since_it_was_read_is_in_no_task(shop: Shop) -
     assert (await shop.skills.order("plain", "go")).skill == "plain"
 
 
+async def test_kept_files_go_when_no_task_needs_them_any_more(
+    shop: Shop, database: Database
+) -> None:
+    tasks = TaskStore(database)
+    shop.drop("one", run="print(1)")
+    shop.drop("two", run="print(2)")
+    await shop.skills.look()
+    order = await shop.skills.order("one", "go")
+    await shop.skills.order("two", "go")
+    new = NewTask(
+        kind=order.kind, title="t", instructions="go", chat_id=1, skill="one",
+        manifest=order.manifest, is_quiet=True,
+    )  # fmt: skip
+    async with database.transaction() as session:
+        await tasks.add(session, new)
+    live = await tasks.live(with_quiet=True)
+    kept = {path.name for path in shop.cargo.iterdir()}
+    await shop.skills.prune(live)
+    assert {path.name for path in shop.cargo.iterdir()} == kept  # a task of it may come any moment
+    for path in shop.cargo.iterdir():
+        os.utime(path, (1, 1))
+    found = order_from_json(order.manifest)
+    assert found is not None
+    needed = {file.sha256 for file in found.files}
+    await shop.skills.prune(live)
+    assert {path.name for path in shop.cargo.iterdir()} == needed != kept
+    await shop.skills.order("one", "go")
+    await shop.skills.prune(())
+    assert {path.name for path in shop.cargo.iterdir()} == needed
+
+
 async def test_a_skills_text_never_becomes_the_owners_words(shop: Shop, database: Database) -> None:
     shop.drop("plain")
     await shop.skills.look()
@@ -148,3 +180,11 @@ async def test_many_skills_take_few_bytes_of_a_prompt(shop: Shop) -> None:
         shop.drop(f"skill-{number}")
     await shop.skills.look()
     assert 0 < len(shop.skills.index("help with skill-7").encode()) <= PROMPT_BYTES
+
+
+async def test_what_starts_a_skill_stands_in_its_manifest(shop: Shop) -> None:
+    shop.drop("plain")
+    await shop.skills.look()
+    assert (await shop.skills.order("plain", "go")).skill == "plain"
+    with pytest.raises(UserFacing, match="may not be started by a webhook"):
+        await shop.skills.order("plain", "go", starter="webhook")

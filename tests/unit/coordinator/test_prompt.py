@@ -35,3 +35,9 @@ def test_the_prompt_says_when_it_is_and_what_runs() -> None:
     assert "Saturday 2026-11-21 09:05 UTC" in prompt
     assert "#1 [running] x" in prompt
     assert prompt.endswith("They like tea.")
+
+
+def test_standing_rules_stand_before_all_that_changes() -> None:
+    prompt = system_prompt(now=NOW, summary="S", running="R", memory="M", rules="1. be brief")
+    assert prompt.index("1. be brief") < prompt.index("R")
+    assert "in force until they lift them" in prompt

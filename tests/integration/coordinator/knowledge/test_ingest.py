@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from coordinator.knowledge.index import Index
 from coordinator.knowledge.ingest import BROKE_OFF, Ingest
 from coordinator.knowledge.search import Search
 from coordinator.knowledge.store import NewDocument, Store
+from coordinator.knowledge.terms import terms_of, weights_of
 from core.db import Database
 from core.errors import Retryable, UserFacing
 from core.migrate import migrate
@@ -250,7 +252,8 @@ async def test_many_vectors_are_chosen_by_their_signs_and_compared_in_full(base,
     await base.embed()
     await base.store.tidy(await base.store.use_model("first"))
     found = await base.index.by_vector(base.embedder._one("four five six"), model="first", limit=2)
-    assert found[0].terms == " four fiv six "
+    (first, *_) = await base.index.passages({one.id: one.score for one in found})
+    assert first.text == "four five six"
 
 
 async def test_removing_a_document_removes_all_that_was_made_of_it(base):
@@ -288,3 +291,61 @@ async def test_a_file_in_the_folder_is_taken_once_and_again_when_it_changes(base
     for _ in range(3):
         await again.folder_step()
     assert await base.store.documents() == []
+
+
+COUNTS = {"rare": 1, "some": 3, "usual": 5}
+CASES = [
+    ("all within the bound", 9, {"rare", "some", "usual"}),
+    ("the most usual is left out", 8, {"rare", "some"}),
+    ("only the rarest", 3, {"rare"}),
+    ("one at least", 0, {"rare"}),
+]
+
+
+@pytest.mark.parametrize(("cap", "wanted"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+async def test_the_rarest_words_choose_within_the_bound(base, monkeypatch, cap, wanted):
+    monkeypatch.setattr("coordinator.knowledge.index.WORK", cap)
+    for number in range(6):
+        words = [word for word, count in COUNTS.items() if number < count]
+        await base.add(f"{number}.md", " ".join([*words, "more"]))
+    await base.read()
+    found, worth = await base.index.by_words(terms_of(" ".join(COUNTS)), limit=10)
+    stems = {word: terms_of(word)[0] for word in COUNTS}
+    assert len(found) == max(COUNTS[word] for word in wanted)
+    assert found[0].score == pytest.approx(
+        sum(worth[stems[word]] * weights_of([*"abcd"])["a"] for word in wanted)
+    )
+
+
+async def test_a_word_counts_by_how_few_chunks_hold_it(base):
+    for number in range(6):
+        await base.add(f"{number}.md", "rare usual" if number == 0 else "usual")
+    await base.read()
+    _, worth = await base.index.by_words(["rar", "usual", "nowhere"], limit=10)
+    assert worth == {
+        "rar": pytest.approx(math.log(1 + 5.5 / 1.5)),
+        "usual": pytest.approx(math.log(1 + 0.5 / 6.5)),
+    }
+
+
+async def test_a_search_says_that_postgres_is_away_as_it_is(base):
+    await base.add("a.md", "one two three")
+    await base.read()
+    await base.database.close()
+    with pytest.raises(Retryable):
+        await base.search.find("two")
+    with pytest.raises(Retryable):
+        await base.search.find_with("two", [0.1] * SIDE, model="first")
+
+
+async def test_a_former_model_that_comes_back_is_found_again(base, monkeypatch):
+    monkeypatch.setattr("coordinator.knowledge.store.CENTER_FROM", 1)
+    await base.add("a.md", "one two three")
+    await base.read()
+    vector = base.embedder._one("two")
+    for name in ("first", "second", "first"):
+        base.embedder.name = name
+        await base.store.use_model(name)
+        await base.embed()
+        await base.store.tidy(await base.store.use_model(name))
+        assert len(await base.index.by_vector(vector, model=name, limit=3)) == 1

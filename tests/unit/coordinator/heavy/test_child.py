@@ -1,7 +1,9 @@
 """The environment of a heavy process."""
 
-from coordinator.heavy.child import environment
-from coordinator.heavy.jobs import LANES
+import asyncio
+
+from coordinator.heavy.child import Child, environment
+from coordinator.heavy.jobs import LANES, Reach
 
 OURS = {
     "PATH": "/bin", "AGENTAI_SECRET_KEY": "k", "TELEGRAM_BOT_TOKEN": "t", "MODEL_API_KEY": "m",
@@ -26,3 +28,13 @@ def test_mem0_finds_no_telemetry_and_no_folder_to_write_in() -> None:
 def test_embeddings_use_one_thread() -> None:
     for name in ("query", "passages"):
         assert environment(LANES[name], {})["OMP_NUM_THREADS"] == "1"
+
+
+async def test_a_process_that_stays_on_after_the_hang_up_can_still_be_ended() -> None:
+    pipe = asyncio.subprocess.PIPE
+    child = Child(await asyncio.create_subprocess_exec("sleep", "600", stdin=pipe), Reach())
+    child.hang_up()
+    assert child.is_alive
+    child.kill()
+    await child.gone()
+    assert not child.is_alive

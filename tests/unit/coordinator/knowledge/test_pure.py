@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from coordinator.knowledge.answering import NOTHING, framed, numbered
 from coordinator.knowledge.formats import is_code, refuse
-from coordinator.knowledge.index import Found, affordable
+from coordinator.knowledge.index import Found
 from coordinator.knowledge.reading import reason_in, result_of
 from coordinator.knowledge.search import combine, pairs_of
 from coordinator.knowledge.segments import read_pages, segment_of
@@ -37,15 +37,6 @@ def test_terms_hold_no_space_and_every_one_has_a_weight(text):
     terms = terms_of(text)
     assert all(term and not any(c.isspace() for c in term) for term in terms)
     assert all(weight > 0 for weight in weights_of(terms).values())
-
-
-@given(st.dictionaries(st.text(max_size=3), st.integers(1, 50)), st.integers(1, 80))
-def test_the_rarest_terms_are_chosen_within_the_bound(holding, cap):
-    chosen = affordable(holding, cap=cap)
-    assert bool(chosen) == bool(holding)
-    assert len(chosen) <= 1 or sum(holding[t] for t in chosen) <= cap
-    left_out = [holding[t] for t in holding if t not in chosen]
-    assert not left_out or max(holding[t] for t in chosen) <= min(left_out)
 
 
 def found(number: int, score: float, *, position: int = 0, terms: str = "") -> Found:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.memory.recall import line_of, packed, worth_it
+from coordinator.memory.recall import excerpt, line_of, packed, worth_it
 from coordinator.memory.types import Found, Label, MemoryId
 
 AT = datetime(2026, 5, 3, tzinfo=UTC)
@@ -46,3 +46,22 @@ def test_without_room_there_is_nothing() -> None:
 @given(st.lists(st.builds(found, st.text(max_size=600)), max_size=20), st.integers(0, 3_000))
 def test_the_block_never_exceeds_its_budget(items: list[Found], budget: int) -> None:
     assert len(packed(items, budget=budget).encode()) <= budget
+
+
+def test_of_a_long_message_what_was_asked_about_is_shown() -> None:
+    filler = "weather garden meeting " * 40
+    said = f"{filler}The locker of my sister has the code quixotic. {filler}"
+    line = line_of(found(said), "what is the code of my sister's locker?")
+    assert "quixotic" in line
+    assert len(line) < 300
+    assert "…" in line
+
+
+@given(st.text(max_size=900), st.text(max_size=60), st.integers(20, 400))
+def test_an_excerpt_is_short_and_stands_in_the_text(text: str, query: str, cap: int) -> None:
+    cut = excerpt(text, query, cap)
+    assert len(cut) <= cap
+    if len(text) <= cap:
+        assert cut == text
+    else:
+        assert cut.removeprefix("…").removesuffix("…") in text

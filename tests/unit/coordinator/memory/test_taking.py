@@ -73,6 +73,12 @@ def test_our_own_lines_and_small_talk_are_not_learnt_from(text: str, own: str) -
         ("PIN 4711", ["my PIN is 4711"], True),
         ("PIN 4712", ["my PIN is 4711"], False),
         ("the and that", ["the and that"], False),
+        ("The owner wants invoices paid at once", ["I do not want invoices paid at once"], False),
+        ("Share the address with Eve", ["Don't share the address with Eve"], False),
+        ("Teile die Adresse mit Eve", ["Teile die Adresse nicht mit Eve"], False),
+        ("The owner likes no coffee", ["I like coffee"], False),
+        ("No meat for the owner", ["No meat for me, please. My sister is Anna."], True),
+        ("The owner's sister is Anna", ["No meat for me, please. My sister is Anna."], True),
         ("", ["anything"], False),
     ],
 )

@@ -17,6 +17,7 @@ from core.policy import (
     Effect,
     EffectKind,
     Grant,
+    Hold,
     HostRule,
     Label,
     Origin,
@@ -148,6 +149,39 @@ TABLE = [
      but(scopes=frozenset({"use:mail:draft"}), labels=TAINTED),
      ASK, Reason.RULE_OF_TWO, "bob@example.com"),
     ("a first change", MAIL, PLAIN, ASK, Reason.FIRST_CHANGE, "bob@example.com"),
+    ("a rule that forbids wins over an approval", MAIL,
+     but(hold=Hold.DENY, approved=frozenset({"d1"}), plan=("d1",)),
+     DENY, Reason.HOLD, "use:mail:draft"),
+    ("a rule that forbids, but a layer denies it anyway", MAIL,
+     but(hold=Hold.DENY, ceiling=Grant()), DENY, Reason.CEILING, "use:mail:draft"),
+    ("a rule that forbids lets reading be", eff(tier=Tier.READ), but(hold=Hold.DENY),
+     ALLOW, Reason.READ, ""),
+    ("a rule that forbids is about production", eff(tier=Tier.READ, is_production=True),
+     but(hold=Hold.DENY), DENY, Reason.HOLD, "use:mail:draft"),
+    ("a rule that forbids is about new files", eff(FILE, is_new=True), but(hold=Hold.DENY),
+     DENY, Reason.HOLD, "files:files:write"),
+    ("a rule that holds lets an approval be", MAIL,
+     but(hold=Hold.ASK, approved=frozenset({"d1"})), ALLOW, Reason.APPROVED, ""),
+    ("a rule that holds asks for what is in the owner's words", MAIL,
+     but(hold=Hold.ASK, words=WORDS), ASK, Reason.HOLD, "use:mail:draft"),
+    ("a rule that holds asks for what a grant names", eff(API, verb="POST", tier=Tier.CHANGE),
+     but(hold=Hold.ASK), ASK, Reason.HOLD, "egress:api.example.com:443:POST"),
+    ("a rule that holds asks for an approved scope", MAIL,
+     but(hold=Hold.ASK, scopes=frozenset({"use:mail:draft"})), ASK, Reason.HOLD, "use:mail:draft"),
+    ("a rule that holds asks for what is in the plan", MAIL, but(hold=Hold.ASK, plan=("d1",)),
+     ASK, Reason.HOLD, "use:mail:draft"),
+    ("a rule that holds asks for what destroys", eff(tier=Tier.DESTRUCTIVE), but(hold=Hold.ASK),
+     ASK, Reason.HOLD, "use:mail:draft"),
+    ("a rule that holds lets reading be", eff(tier=Tier.READ), but(hold=Hold.ASK),
+     ALLOW, Reason.READ, ""),
+    ("a rule that holds, and nobody may be asked", MAIL, but(hold=Hold.ASK, may_ask=False),
+     DENY, Reason.NOT_GRANTED, "use:mail:draft"),
+    ("a rule that holds, asked too often", MAIL, but(hold=Hold.ASK, spent=Spent(cards=10)),
+     DENY, Reason.CARDS, ""),
+    ("nobody may be asked about what is not in the plan", MAIL, but(plan=("d0",), may_ask=False),
+     DENY, Reason.NOT_GRANTED, "bob@example.com"),
+    ("what is allowed needs nobody to be asked", eff(tier=Tier.READ),
+     but(may_ask=False, plan=("d0",)), ALLOW, Reason.READ, ""),
     ("nobody may be asked", MAIL, but(may_ask=False), DENY, Reason.NOT_GRANTED, "bob@example.com"),
     ("asked too often", MAIL, but(spent=Spent(cards=10)), DENY, Reason.CARDS, ""),
     ("asked nearly too often", MAIL, but(spent=Spent(cards=9)),
@@ -224,7 +258,7 @@ _contexts = st.builds(
     plan=st.none() | st.lists(st.sampled_from(["d1", "d2"])).map(tuple),
     scopes=st.frozensets(st.sampled_from(["use:mail:draft"])),
     spent=st.builds(Spent, calls=st.integers(0, 3), cards=st.integers(0, 12)),
-    is_stopped=st.booleans(), may_ask=st.booleans(),
+    is_stopped=st.booleans(), may_ask=st.booleans(), hold=st.sampled_from(list(Hold)),
 )  # fmt: skip
 _RANK = {DENY: 0, ASK: 1, ALLOW: 2}
 _LAYERS = st.sampled_from(["manifest", "owner", "ceiling"])
@@ -264,8 +298,24 @@ def test_less_approval_and_more_taint_never_allow_more(effect: Effect, context: 
     for change in (
         {"approved": frozenset()}, {"scopes": frozenset()}, {"labels": tainted}, {"words": ()},
         {"is_stopped": True}, {"may_ask": False}, {"origin": Origin.SUBTASK},
+        {"hold": Hold.DENY},
     ):  # fmt: skip
         assert rank(effect, but(context, **change)) <= before
+
+
+@given(_effects, _contexts)
+def test_a_standing_rule_never_allows_more(effect: Effect, context: Context) -> None:
+    none, ask, deny = (rank(effect, but(context, hold=hold)) for hold in Hold)
+    assert deny <= ask <= none
+
+
+@given(_effects, _contexts, st.sampled_from([Hold.ASK, Hold.DENY]))
+def test_what_is_held_happens_by_its_own_approval_only(
+    effect: Effect, context: Context, hold: Hold
+) -> None:
+    verdict = decide(effect, but(context, hold=hold))
+    if verdict.decision is ALLOW and effect.tier is not Tier.READ:
+        assert (hold, verdict.code) == (Hold.ASK, Reason.APPROVED)
 
 
 @given(_effects, _contexts)

@@ -74,6 +74,7 @@ def test_a_context_of_which_nothing_is_known_lends_nothing() -> None:
     assert (CONTEXT.words, CONTEXT.fields, CONTEXT.approved) == ((), {}, frozenset())
     assert (CONTEXT.plan, CONTEXT.scopes, CONTEXT.spent) == (None, frozenset(), SPENT)
     assert (CONTEXT.is_stopped, CONTEXT.may_ask) == (False, True)
+    assert CONTEXT.hold == "none"
 
 
 def test_every_reason_is_explained_in_a_plain_sentence() -> None:
