@@ -18,7 +18,7 @@ import hashlib
 import json
 import secrets
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from core.approvals import Ask
@@ -29,6 +29,7 @@ from core.policy.reasons import Reason
 from core.spawn import insist, to_the_end
 from core.workspace import Bounds, Changes, Copied, collect, readable, summary
 from core.workspace.paths import matches
+from core.workspace.receiving import FOLDER as RECEIVED
 from executors.effects import Wanted
 from executors.ending import Staged, state_to_json
 
@@ -84,8 +85,9 @@ class Commits:
         if is_labelled:
             await self._effects.taint(*OTHERS_LABELS)
         copied = await asyncio.to_thread(
-            self._p.files.copy_in, globs, work / FOLDER, owner_ids=owner_ids, bounds=BOUNDS
-        )
+            self._p.files.copy_in, globs, work / FOLDER, owner_ids=owner_ids,
+            bounds=replace(BOUNDS, without=self._without()),
+        )  # fmt: skip
         is_told = self._task.manifest is not None and not self._task.is_quiet
         if is_told and await asyncio.to_thread(self._is_more, copied):
             await self._effects.note_refusal("files:files:read", Reason.MANIFEST)
@@ -94,8 +96,17 @@ class Commits:
         await insist(lambda: self._p.seen.keep_base(self._task, json.loads(copied.to_json())))
         return copied
 
+    def _without(self) -> tuple[str, ...]:
+        """What the owner sent in chat goes only to tasks that name it, or whose skill reads it.
+
+        Else one forwarded document would label every later task, and travel with each.
+        """
+        return (f"{RECEIVED}/*",) if self._task.manifest is None else ()
+
     def _is_any(self, globs: Sequence[str]) -> bool:
-        return any(self._p.files.list(glob) for glob in globs)
+        without = self._without()
+        listed = (entry.path for glob in globs for entry in self._p.files.list(glob))
+        return any(not matches(path, without) for path in listed)
 
     def _is_more(self, copied: Copied) -> bool:
         """Whether the owner has files that the manifest kept from the task."""

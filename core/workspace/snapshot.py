@@ -80,6 +80,8 @@ def copy_in(
     _make_private(target, owner_ids)
     with folder.closing(folder.open_root(target)) as inner:
         for found in wanted(source, globs):
+            if paths.matches(found.path, bounds.without):
+                continue
             try:
                 base[found.path] = _give(found, inner, tally, owner_ids=owner_ids)
             except (UserFacing, OSError) as error:

@@ -81,10 +81,11 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bounds:
-    """How much a task may take in or hand back."""
+    """How much a task may take in or hand back; what `without` matches is never copied in."""
 
     max_files: int = 2_000
     max_bytes: int = 200 * 1024 * 1024
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

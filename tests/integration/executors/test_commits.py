@@ -411,3 +411,15 @@ async def test_a_task_that_gets_no_file_gets_no_label(office: Office) -> None:
     assert copied.base == {}
     assert set((await effects.context()).labels) == {"owner"}
     assert await office.commits(effects).copied_before() == copied
+
+
+async def test_what_was_sent_in_chat_goes_to_no_task_that_does_not_name_it(office: Office) -> None:
+    shutil.rmtree(office.owner)
+    (office.owner / "received").mkdir(parents=True)
+    write(office.owner, {"received/letter.pdf": "from a stranger"})
+    task = await office.scene.task()
+    effects = await office.effects(task)
+    office.work.mkdir()
+    copied = await office.commits(effects).copy_in(office.work, (os.geteuid(), os.getegid()))
+    assert copied.base == {}
+    assert set((await effects.context()).labels) == {"owner"}
