@@ -141,6 +141,25 @@ async def _connect() -> Database:
         ) from error
 
 
+async def memory() -> str:
+    """What is remembered, how it is searched, and what work waits."""
+    from coordinator.memory.index import PassageIndex
+    from coordinator.memory.store import MemoryStore
+
+    database = await _connect()
+    try:
+        if not await database.fetchval("select to_regclass('memories') is not null"):
+            return "nothing yet; `agentai serve` makes its tables"
+        counts = await MemoryStore(database).counts()
+        waiting = await MemoryStore(database).waiting()
+        has_vectors = await PassageIndex(database).has_vectors()
+    finally:
+        await database.close()
+    how = "words and vectors" if has_vectors else "words only, since Postgres has no pgvector"
+    late = f", {waiting.failed} of them failed before" if waiting.failed else ""
+    return f"{counts.get('active', 0)} memories, {how}; {waiting.total} pieces of work wait{late}"
+
+
 async def redis() -> str:
     """Redis or Valkey: reachable, and with streams."""
     from redis.asyncio import Redis
@@ -319,7 +338,7 @@ async def clock() -> str:
 CHECKS = tuple(
     Check(name=look.__name__.replace("_", "-"), look=look)
     for look in (
-        python, settings, home, secret_key, postgres, redis, telegram, model, engine, container,
-        disk, clock,
+        python, settings, home, secret_key, postgres, memory, redis, telegram, model, engine,
+        container, disk, clock,
     )
 )  # fmt: skip

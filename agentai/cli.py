@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, bool, str]] = {
     "audit": ("agentai.audit_command", True, "verify and export the audit trail"),
     "skill": ("agentai.skill_command", True, "check and begin skills"),
     "stop": ("agentai.stop_command", False, "stop every task at once, whatever else hangs"),
-    "image": ("agentai.image_command", True, "build the image that tasks run in"),
+    "image": ("agentai.image_command", True, "build the images that tasks run in"),
     "version": ("agentai.version_command", True, "show the version"),
 }
 # These connect to whatever `agentai up` runs for the same folder.

@@ -132,9 +132,7 @@ async def _run_parts(
 
 def _launcher(instance: str, host: str) -> DockerLauncher:
     images = {box: image_tag(project_root(), box) for box in BOXES}
-    return DockerLauncher(
-        image=images["executor"], instance=instance, host=host, others=images
-    )
+    return DockerLauncher(image=images["executor"], instance=instance, host=host, others=images)
 
 
 async def _outlet_parts(env: EnvSettings, database: Database, instance: str) -> OutletParts:

@@ -7,6 +7,9 @@ select id, role, text, created_at from messages order by id
 -- name: summaries
 select text, updated_at from summaries
 
+-- name: standing_rules
+select no, text, hold, source, created_at, lifted_at from standing_rules order by no
+
 -- name: tasks
 select no, kind, title, instructions, state, result, reason, created_at, started_at, ended_at
 from tasks order by no
@@ -26,7 +29,9 @@ select name, source, state, approved_digest, approved_code, approved_permissions
 from skills order by name
 
 -- name: proposals
-select id, skill, kind, text, diff, reason, trial, state, created_at, decided_at from proposals order by id
+select id, kind, skill, tasks, is_corrected, is_untrusted, base, text, reason, trial, note, state, decided_by, created_at,
+       decided_at
+from proposals order by id
 
 -- name: schedules
 select id, title, instructions, cadence, skill, state, catch_up, created_at, next_time from schedules order by id

@@ -18,19 +18,24 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from agentai.autonomy import AutonomyWiring
+from agentai.knowledge_wiring import KnowledgeWiring
+from agentai.memory_wiring import MemoryWiring
 from agentai.skills_wiring import SkillsWiring
+from agentai.voice_wiring import VoiceWiring
 from bot.approval_board import ApprovalBoard
 from bot.approving import Approving
 from bot.audit_command import AuditCommand
 from bot.board import Board
 from bot.commands import Commands
 from bot.config_command import ConfigCommand
+from bot.context_command import ContextCommand
 from bot.conversing import Conversing
 from bot.dispatch import Dispatcher
 from bot.facts import Facts
 from bot.files import Fetcher, FileStore
 from bot.files_command import FilesCommand
 from bot.inbox import InboxStore, Poller, concealer
+from bot.looking import Looking
 from bot.menu import greet_telegram
 from bot.outbox import Outbox
 from bot.outbox_store import OutboxStore
@@ -38,6 +43,7 @@ from bot.ownership import Ownership
 from bot.pacing import Pacer
 from bot.presses import Presses
 from bot.route import After
+from bot.rules_command import RulesCommand
 from bot.secret_command import SecretCommand
 from bot.secret_form import SecretForm
 from bot.stopping import Stopping
@@ -46,10 +52,14 @@ from bot.voice import TelegramVoice
 from coordinator.actions import Actions
 from coordinator.lane import Lanes
 from coordinator.model import ModelCaller
+from coordinator.named_files import NamedFiles
+from coordinator.quiet import QuietTasks
+from coordinator.standing_store import StandingRules
 from coordinator.store import Conversation
 from coordinator.summary import Summariser
 from coordinator.sweeper import Sweeper
 from coordinator.turn import TurnParts
+from coordinator.vision import Vision
 from core.approvals import Approvals
 from core.audit import Audit, HeadFile, Signer
 from core.beat import Beat
@@ -78,6 +88,7 @@ log = logging.getLogger(__name__)
 ONE_SERVE = 7310593  # advisory lock
 SECOND_SERVE = "another `agentai serve` works on this database; waiting for it to end"
 PRUNE_EVERY_S = 6 * 3600.0
+KEEP_QUIET_S = 24 * 3600.0
 
 
 class Service:
@@ -96,13 +107,18 @@ class Service:
         self.facts = Facts(database, fixed_owner=env.agentai_owner_id)
         self.inbox = InboxStore(database)
         self.store = OutboxStore(database)
+        self.files = OwnerFiles(env.home / "workspace", env.home / "versions")
         self._wire_safety(instance)
         self.pacer = Pacer()
         self.outbox = Outbox(store=self.store, api=api, pacer=self.pacer)
         self.ownership = Ownership(facts=self.facts, store=self.store)
         self.model = ModelCaller(self.config, self.tasks)
+        self.quiet = QuietTasks(database=database, tasks=self.tasks, bus=bus)
+        self.memory = MemoryWiring(self)
+        self.knowledge = KnowledgeWiring(self)
         self.skills = SkillsWiring(self)
         self.autonomy = AutonomyWiring(self)
+        self.speech = VoiceWiring(self)
         self._wire_coordinator()
         self._wire_bot()
 
@@ -110,6 +126,9 @@ class Service:
         secret_key = self.env.need_secret_key()
         self.audit = Audit(self.database)
         self.approvals = Approvals(self.database, self.audit)
+        self.rules = StandingRules(self.database, self.audit)
+        self.rules_command = RulesCommand(rules=self.rules, store=self.store)
+        self.rules.teller = self.rules_command
         self.vault = Vault(self.database, secret_key, instance)
         self.form = SecretForm(self._save_secret)
         heads = HeadFile(self.env.home / "audit" / "heads.jsonl")
@@ -127,11 +146,19 @@ class Service:
             skills=self.skills.skills,
         )  # fmt: skip
         actions.planner = self.autonomy
+        actions.memory = self.memory.turns
+        actions.rules = self.rules
+        actions.knowledge = self.knowledge.knowledge
+        actions.named = NamedFiles(self.files)
         parts = TurnParts(
             database=self.database, bus=self.bus, config=self.config,
             conversation=self.conversation, tasks=self.tasks, model=self.model, actions=actions,
-            voice=self.voice, skills=self.skills.skills,
+            voice=self.voice, skills=self.skills.skills, memory=self.memory.turns,
+            knowledge=self.knowledge.knowledge,
+            vision=Vision(heavy=self.memory.heavy, conversation=self.conversation),
+            rules=self.rules,
         )  # fmt: skip
+        self.context_command = ContextCommand(parts=parts, store=self.store)
         summariser = Summariser(
             conversation=self.conversation, model=self.model, config=self.config,
             tasks=self.tasks, spawner=self.spawner,
@@ -154,6 +181,7 @@ class Service:
             folder=self.env.home / "files", wake_lane=self.lanes.wake,
             wake_outbox=self.outbox.wake,
         )  # fmt: skip
+        self.fetcher.owner_files = self.files
         after = After(
             store=self.store, bus=self.bus, spawner=self.spawner, wake_outbox=self.outbox.wake,
             wake_board=self._wake_boards, wake_lane=self.lanes.wake, wake_files=self.fetcher.wake,
@@ -170,12 +198,20 @@ class Service:
         )  # fmt: skip
         self.skills.join(commands, presses, self.fetcher)
         self.autonomy.join(presses, self.fetcher)
+        self.knowledge.join(presses, self.fetcher)
+        presses.memory = self.memory.command
+        presses.rules = self.rules_command
+        presses.stopping = self.stopping
+        presses.files = self.files_command
+        conversing = Conversing(
+            conversation=self.conversation, tasks=self.tasks, store=self.store, files=files
+        )
+        conversing.rules = self.rules_command
+        self.speech.join(self, conversing, presses=presses, after=after)
         self.dispatcher = Dispatcher(
             database=self.database, inbox=self.inbox, facts=self.facts, ownership=self.ownership,
             commands=commands, after=after, presses=presses,
-            conversing=Conversing(
-                conversation=self.conversation, tasks=self.tasks, store=self.store, files=files
-            ),
+            conversing=conversing,
         )  # fmt: skip
         secret_names = frozenset(name for name, spec in SPECS.items() if spec.is_secret)
         self.conceal = concealer(lambda v, n: self.seal.close(v, name=n), secret_names)
@@ -189,18 +225,25 @@ class Service:
         secret = SecretCommand(
             vault=self.vault, audit=self.audit, store=self.store, seal=self.seal, form=self.form
         )
-        stopping = Stopping(approvals=self.approvals, audit=self.audit, store=self.store)
-        files = FilesCommand(
-            files=OwnerFiles(self.env.home / "workspace", self.env.home / "versions"),
+        self.stopping = Stopping(approvals=self.approvals, audit=self.audit, store=self.store)
+        self.looking = Looking(
+            tasks=self.tasks, store=self.store, bus=self.bus,
+            results=self.env.home / "results", wake_outbox=self.outbox.wake,
+        )  # fmt: skip
+        self.files_command = files = FilesCommand(
+            files=self.files,
             audit=self.audit, store=self.store,
         )  # fmt: skip
         return {
-            "files": files.files, "undo": files.undo,
-            "config": config.handle, "secret": secret.handle, "stop": stopping.handle,
+            "files": files.files, "undo": files.undo, "look": self.looking.look,
+            "config": config.handle, "secret": secret.handle, "stop": self.stopping.handle,
+            "resume": self.stopping.resume, "rules": self.rules_command.rules,
+            "context": self.context_command.context,
             "audit": self.audit_command.handle, "approvals": approving.approvals,
             "approve": approving.approve, "deny": approving.deny, "grants": approving.grants,
             "grant": approving.grant, "revoke": approving.revoke, **self.skills.commands(),
-            **self.autonomy.commands(),
+            **self.autonomy.commands(), **self.memory.commands(), **self.knowledge.commands(),
+            **self.speech.commands(),
         }  # fmt: skip
 
     async def _save_secret(self, name: str, value: str, host: str) -> None:
@@ -239,7 +282,11 @@ class Service:
         lease = Lease(self.database, ONE_SERVE, told=SECOND_SERVE)
         self.spawner.spawn(forever(lease.step, name="lease"), name="lease")
         await lease.held.wait()
-        for name, step in self.autonomy.lanes().items():
+        unasked = {
+            **self.memory.lanes(), **self.knowledge.lanes(), **self.autonomy.lanes(),
+            **self.skills.proposals.lanes(), **self.speech.lanes(),
+        }  # fmt: skip
+        for name, step in unasked.items():
             self.spawner.spawn(forever(step, name=name), name=name)
         await self._receive(lease, beat)
 
@@ -276,6 +323,8 @@ class Service:
     async def _prune(self) -> None:
         """Forgets what was handled long ago."""
         await self.inbox.prune()
+        await self.tasks.prune_quiet(after_s=KEEP_QUIET_S)
+        await self.skills.skills.prune(await self.tasks.live(with_quiet=True))
         await asyncio.sleep(PRUNE_EVERY_S)
 
     _seen_event = ""
@@ -287,6 +336,10 @@ class Service:
         entries = await self.bus.read("events", after=self._seen_event, wait_s=5)
         if entries:
             self._seen_event = entries[-1].id
+            for entry in entries:
+                if entry.fields.get("kind") == "look":
+                    await self.looking.announce(entry.id, entry.fields)
+            self.quiet.wake()
             self._wake_boards()
 
 
@@ -310,6 +363,7 @@ async def serve(env: EnvSettings) -> None:
         stack.push_async_callback(service.form.stop)
         stack.push_async_callback(service.model.close)
         stack.push_async_callback(service.autonomy.close)
+        stack.push_async_callback(service.memory.close)
         stack.push_async_callback(spawner.close)
         spawner.spawn(beat.run(), name="beat")
         await service.run(beat)

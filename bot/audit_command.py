@@ -34,6 +34,8 @@ NAMES = {
     "grant.added": "grant added", "secret.set": "secret kept", "secret.deleted": "secret deleted",
     "stopped": "everything stopped", "files.committed": "files changed", "files.undone": "undone",
     "skill.approved": "skill allowed", "skill.installed": "skill installed",
+    "rule.kept": "standing rule kept", "rule.changed": "standing rule changed",
+    "rule.lifted": "standing rule lifted",
     "skill.enabled": "skill turned on", "skill.disabled": "skill turned off",
 }  # fmt: skip
 

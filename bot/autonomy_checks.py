@@ -1,5 +1,8 @@
 """The texts and buttons of checks: what there is, and what a sent HEARTBEAT.md would do. Pure.
 
+Threat: the owner takes over a file that somebody else wrote, and what it would reach stood behind
+the end of the card: what HEARTBEAT.md permits counts as the owner's own word.
+
 h:p:MARK  pause the check    h:g:MARK  let it go on    h:n:MARK  ask about it now
 """
 
@@ -12,9 +15,11 @@ from bot.approval_cards import shown as visible
 from bot.autonomy_lane import problems_text
 from bot.autonomy_schedules import when_of
 from bot.cards import Card, short
-from bot.render import compose
+from bot.render import compose, utf16_len
 from bot.stopping import PAUSED, RESUME_KEYS
+from heartbeat.conditions import describe as condition_text
 from heartbeat.deciding import next_look
+from heartbeat.looking import SLOW
 from heartbeat.phrases import describe
 
 if TYPE_CHECKING:
@@ -27,7 +32,11 @@ NO_MODEL = "No check runs until a model is set up: /config model.api_key KEY"
 OFFER_KEYS = ((("Replace", "h:r:y"), ("Leave it", "h:r:n")),)
 NONE = "There are no checks. /heartbeat edit sends the file."
 LISTED = 20
-TEXT_CAP = 3800
+TEXT_CAP, REACH_CAP, SHOWN_WHOLE = 3800, 3000, 1_000_000
+NOT_SHOWN = (
+    "That HEARTBEAT.md would reach more than one message can show, so I do not take it over from "
+    "here. Shorten it, or put it in place on the server."
+)
 
 
 def mark_of(check: Check) -> str:
@@ -84,15 +93,31 @@ def _line(check: Check, state: CheckState | None, now: datetime) -> str:
 
 
 def offer_card(plan: Plan, *, is_cut: bool) -> Card:
-    """What the file would have me do, what is wrong in it, and the question."""
+    """What the file would have me do, what is wrong in it, and the question.
+
+    What its checks would reach stands there whole, or there is no button.
+    """
     if is_cut:
         return Card(piece=compose("That HEARTBEAT.md is larger than 64 KB; I leave it alone."))
-    checks = "\n".join(
-        f"• {visible(c.name, 80)} · {describe(c.cadence)}"
-        + (f" · may: {visible(dict(c.permissions), 300)}" if c.permissions else "")
-        for c in plan.checks[:LISTED]
-    )
-    more = f"\n… and {len(plan.checks) - LISTED} more" if len(plan.checks) > LISTED else ""
+    reaching = "".join(_offered(check) for check in plan.checks if _reaches(check))
+    if utf16_len(reaching) > REACH_CAP:
+        return Card(piece=compose(NOT_SHOWN))
+    others = [check for check in plan.checks if not _reaches(check)]
+    checks = reaching + "".join(_offered(check) for check in others[:LISTED])
+    more = f"\n… and {len(others) - LISTED} more" if len(others) > LISTED else ""
     wrong = f"\n\n{problems_text(plan.problems)}" if plan.problems else ""
-    text = f"\n{checks or 'No checks.'}{more}{wrong}"[:TEXT_CAP]
+    text = (checks or "\nNo checks.") + more + wrong
+    text = text[:TEXT_CAP]
     return Card(piece=compose(("bold", "Replace HEARTBEAT.md with this?"), text), keys=OFFER_KEYS)
+
+
+def _reaches(check: Check) -> bool:
+    """Whether it does anything outside a look at a file: what nobody is asked about later."""
+    return bool(check.permissions) or isinstance(check.condition, SLOW)
+
+
+def _offered(check: Check) -> str:
+    parts = [short(visible(check.name), 80), describe(check.cadence)]
+    parts += [f"when {condition_text(check.condition)}"] if check.condition else []
+    parts += [f"may: {dict(check.permissions)}"] if check.permissions else []
+    return "\n• " + " · ".join(visible(part, SHOWN_WHOLE) for part in parts)

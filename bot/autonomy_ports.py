@@ -65,7 +65,7 @@ class Orders:
             raise Retryable(NO_OWNER, 30)
         new = plain_task(order, owner_id)
         if order.skill:
-            new = await self._skilled(session, new, order.skill)
+            new = await self._skilled(session, new, order)
         elif order.files:
             new = replace(new, files=await asyncio.to_thread(self._copies, order.files))
         no = await self._tasks.add(session, new)
@@ -73,10 +73,17 @@ class Orders:
         self.has_queued = True
         return no
 
-    async def _skilled(self, session: Session, new: NewTask, name: str) -> NewTask:
+    async def _skilled(self, session: Session, new: NewTask, order: TaskOrder) -> NewTask:
+        """A schedule's skill stood on the card that its owner confirmed; that is their word.
+
+        What else would start a skill must be among the triggers that the owner saw in its manifest.
+        """
         if self._skills is None:
             raise UserFacing("There are no skills here.")
-        found = await self._skills.order(name, new.instructions, session=session)
+        starter = "" if order.source == "schedule" else order.kind or "heartbeat"
+        found = await self._skills.order(
+            order.skill, new.instructions, session=session, starter=starter
+        )
         return replace(
             new, kind=found.kind, instructions=found.instructions, skill=found.skill,
             manifest=found.manifest,

@@ -38,7 +38,7 @@ TOO_OLD = "This button is too old."
 LISTED = 12
 OUTCOMES = {
     "keep": "kept for checks", "over_cap": "left out: too many that day",
-    "refused": "could not start a task", "stopped": "dropped by a stop",
+    "refused": "could not start a task", "stopped": "dropped by a stop or a pause",
 }  # fmt: skip
 
 

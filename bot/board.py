@@ -12,10 +12,12 @@ import asyncio
 import hashlib
 import logging
 from base64 import b64encode
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.cards import progress_card, question_card, result_markdown
-from bot.delivery import FilePayload, TextPayload, edit_call, text_payload
+from bot.delivery import AlbumPayload, FilePayload, TextPayload, edit_call, text_payload
+from bot.pictures import albums, how_shown, shape_of
 from bot.render import render
 from bot.telegram_api import Refused
 from coordinator.store import NewMessage
@@ -23,6 +25,7 @@ from core.tasks import has_ended
 from core.wake import Wake
 
 if TYPE_CHECKING:
+    from bot.delivery import Method
     from bot.outbox import Outbox
     from bot.outbox_store import OutboxStore
     from bot.pacing import Pacer
@@ -115,25 +118,53 @@ class Board:
                 content=b64encode((task.result or "").encode()).decode(),
                 reply_to=task.origin_message_id,
             )  # fmt: skip
-            await self._put(session, task, "whole", whole)
+            await self._put(session, task, "whole", whole, method="file")
             pieces = pieces[:1]
         for index, piece in enumerate(pieces):
             payload = text_payload(piece, reply_to=task.origin_message_id)
             await self._put(session, task, f"result:{index}", payload)
-        for index, file in enumerate(task.result_files):
-            document = FilePayload(
+        await self._enqueue_files(session, task)
+
+    async def _enqueue_files(self, session: Session, task: Task) -> None:
+        """Pictures as photos, several as an album; what is too large for that, and others, whole.
+
+        The keys are those of the files, so that a further report puts nothing twice.
+        """
+        files = [
+            FilePayload(
                 filename=file.name, caption=f"#{task.no} {file.name}", path=file.path,
                 reply_to=task.origin_message_id,
-            )  # fmt: skip
-            await self._put(session, task, f"file:{index}", document)
+            )
+            for file in task.result_files
+        ]  # fmt: skip
+        shapes = [await asyncio.to_thread(shape_of, Path(f.path)) for f in task.result_files]
+        shown = [how_shown(shape) for shape in shapes]
+        photos = [index for index, how in enumerate(shown) if how == "photo"]
+        for group in albums(shapes[index].size for index in photos):
+            members = [photos[position] for position in group]
+            together = tuple(files[index] for index in members)
+            what = f"file:{members[0]}"
+            if len(together) > 1:
+                album = AlbumPayload(photos=together, reply_to=task.origin_message_id)
+                await self._put(session, task, what, album, method="album")
+            else:
+                await self._put(session, task, what, together[0], method="photo")
+        for index, how in enumerate(shown):
+            if how != "photo":
+                await self._put(session, task, f"file:{index}", files[index], method=how)
 
-    async def _put(
-        self, session: Session, task: Task, what: str, payload: TextPayload | FilePayload
-    ) -> None:
+    async def _put(  # noqa: PLR0913, RUF100 - a row's parts
+        self, session: Session, task: Task, what: str,
+        payload: TextPayload | FilePayload | AlbumPayload, *, method: Method = "text",
+    ) -> None:  # fmt: skip
         await self._store.enqueue(
-            session, task.chat_id, payload, task_no=task.no, key=f"task:{task.no}:{what}",
-            method="file" if isinstance(payload, FilePayload) else "text",
-        )  # fmt: skip
+            session,
+            task.chat_id,
+            payload,
+            task_no=task.no,
+            key=f"task:{task.no}:{what}",
+            method=method,
+        )
 
     # --- progress messages and questions ---
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bot.board import Announcer
 from bot.cards import Card, short, status_card
 from bot.render import compose
+from bot.stopping import PAUSED, RESUME_KEYS
 from bot.texts import (
     NEW_TALK,
     NO_HOST,
@@ -23,6 +24,7 @@ from bot.texts import (
 )
 from core.errors import UserFacing
 from core.models import routes
+from core.pause import pause_now
 from core.sql import load_queries
 from core.tasks import NewTask, TaskFile, TaskState
 
@@ -36,12 +38,20 @@ if TYPE_CHECKING:
     from coordinator.store import Conversation
     from core.config import ConfigStore
     from core.db import Database, Session
-    from core.tasks import Task, TaskStore
+    from core.tasks import Box, Task, TaskStore
     from core.tasks.types import TaskKind
 
     Handler = Callable[[Route, Message, str], Awaitable[None]]
 
 SQL = load_queries(__package__ or "bot")
+
+
+def box_of(rest: str) -> tuple[Box, str]:
+    """What kind of container `/task` asks for, and the work: `/task browser: …`. Pure."""
+    word, colon, text = rest.partition(":")
+    if colon and word.strip().lower() == "browser":
+        return "browser", text.strip()
+    return "executor", rest
 
 
 class Commands:
@@ -89,7 +99,10 @@ class Commands:
         """The card of /status as of now."""
         live = await self._tasks.live()
         today = await self._db.fetchval(SQL["spent"])
-        return status_card(live, now=datetime.now(UTC), trouble=await self._trouble(), today=today)
+        is_paused = (await pause_now(self._db)).is_paused
+        trouble = "\n".join(filter(None, (await self._trouble(), PAUSED if is_paused else "")))
+        card = status_card(live, now=datetime.now(UTC), trouble=trouble, today=today)
+        return replace(card, keys=(*card.keys, *RESUME_KEYS)) if is_paused else card
 
     async def _trouble(self) -> str:
         """Why tasks wait, or nothing when an executor is at work."""
@@ -146,13 +159,17 @@ class Commands:
     async def _task(self, route: Route, message: Message, rest: str) -> None:
         if not routes(await self._config.current(), "executor"):
             raise UserFacing(TASK_NEEDS_MODEL)
-        if not rest:
+        box, text = box_of(rest)
+        if not text:
             raise UserFacing(TASK_USAGE)
-        await self._queue(route, message, "agent", rest)
+        await self._queue(route, message, "agent", text, box)
 
-    async def _queue(self, route: Route, message: Message, kind: TaskKind, text: str) -> None:
+    async def _queue(  # noqa: PLR0913, RUF100 - a task's parts
+        self, route: Route, message: Message, kind: TaskKind, text: str, box: Box = "executor"
+    ) -> None:
         chat_id = message.sender.chat_id
-        new = NewTask(kind=kind, title=short(text, 120), instructions=text, chat_id=chat_id)
+        title = short(text, 120)
+        new = NewTask(kind=kind, title=title, instructions=text, chat_id=chat_id, box=box)
         await self.queue(route, message, new)
 
     async def queue(self, route: Route, message: Message, new: NewTask) -> None:

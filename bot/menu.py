@@ -1,6 +1,6 @@
 """What the bot tells Telegram about itself: who it is, and its command menu.
 
-The menu holds our commands and one for each skill that the owner may call, 30 in all.
+The menu holds our commands and one for each skill that the owner may call, at most 30 of those.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RETRY_S = 10.0
-MENU_CAP = 30
+SKILLS_CAP = 30
+MENU_CAP = 100  # Telegram takes no more
 NAME_CAP = 32
 WHAT_CAP = 100
 _COMMAND = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -43,7 +44,7 @@ def menu_of(skills: Iterable[Skill]) -> tuple[tuple[str, str], ...]:
         name = command_of(skill.name)
         if skill.is_user_invocable and _COMMAND.fullmatch(name) and name not in found:
             found[name] = short(skill.description, WHAT_CAP)
-    return tuple(found.items())[: max(MENU_CAP, len(COMMANDS))]
+    return tuple(found.items())[: min(MENU_CAP, len(COMMANDS) + SKILLS_CAP)]
 
 
 class Menu:

@@ -2,8 +2,15 @@
 
     c:12     cancel task 12          c:all    cancel everything
     s        refresh /status         a:0      the first choice of a question
+    r        resume what a stop paused
     h:… d:… j:… t:…  checks, schedules and triggers (see `bot.autonomy_desk`)
     k:…      a decision on a skill (see `bot.skills_desk`)
+    m:…      memories: keep, forget (see `bot.memory_command`)
+    n:3      lift standing rule 3 (see `bot.rules_command`)
+    o:…      documents and their passages (see `bot.docs_command`)
+    v:…      voices, and when I speak (see `bot.voice_command`)
+    f:…      the owner's files (see `bot.files_cards`)
+    w:…      a decision on a proposal (see `bot.proposals_command`)
     g:3      take grant 3 back       p:…:o    a decision on an approval (see `bot.approving`)
 
 Anything else, and whatever has been dealt with, is answered as too old.
@@ -21,17 +28,30 @@ from core.errors import AgentAIError
 if TYPE_CHECKING:
     from bot.approving import Approving
     from bot.commands import Commands
+    from bot.docs_command import DocsCommand
+    from bot.files_command import FilesCommand
+    from bot.memory_command import MemoryCommand
     from bot.outbox_store import OutboxStore
+    from bot.proposals_command import ProposalsCommand
     from bot.route import Route
+    from bot.rules_command import RulesCommand
     from bot.skills_desk import SkillsDesk
+    from bot.stopping import Stopping
     from bot.telegram_api import TelegramApi
     from bot.updates import Press
+    from bot.voice_command import VoiceCommand
     from coordinator.store import Conversation
 
     class Desk(Protocol):
         """Whoever deals with the buttons of checks, schedules and triggers."""
 
         async def pressed(self, route: Route, press: Press) -> str:
+            """Does what the button says; returns the short answer for the owner."""
+
+    class Counter(Protocol):
+        """Whoever deals with one kind of buttons; `what` follows the kind in their data."""
+
+        async def pressed(self, route: Route, press: Press, what: str) -> str:
             """Does what the button says; returns the short answer for the owner."""
 
 
@@ -44,7 +64,14 @@ class Presses:
     """Handles a press in its update's transaction; the answer to Telegram follows the commit."""
 
     skills: SkillsDesk | None = None
+    proposals: ProposalsCommand | None = None
     autonomy: Desk | None = None
+    memory: MemoryCommand | None = None
+    rules: RulesCommand | None = None
+    docs: DocsCommand | None = None
+    files: FilesCommand | None = None
+    voice: VoiceCommand | None = None
+    stopping: Stopping | None = None
 
     def __init__(
         self, *, commands: Commands, store: OutboxStore, conversation: Conversation,
@@ -67,6 +94,8 @@ class Presses:
             case "s":
                 text = ""
                 route.later.append(lambda: self._refresh(press))
+            case "r" if self.stopping is not None:
+                text = await self.stopping.pressed(route, press)
             case "a" if what.isdecimal() and len(what) < 4:
                 text = await self._choose(route, press, int(what))
             case "p":
@@ -75,11 +104,18 @@ class Presses:
                 text = await self._approving.taken_back(route, int(what))
             case "h" | "d" | "j" | "t" if self.autonomy is not None:
                 text = await self.autonomy.pressed(route, press)
-            case "k" if self.skills is not None:
-                text = await self.skills.pressed(route, press, what)
             case _:
-                text = TOO_OLD
+                counter = self._counter(kind)
+                text = await counter.pressed(route, press, what) if counter else TOO_OLD
         route.later.append(lambda: self._answer(press, text))
+
+    def _counter(self, kind: str) -> Counter | None:
+        """Who deals with buttons of this kind."""
+        counters: dict[str, Counter | None] = {
+            "w": self.proposals, "m": self.memory, "o": self.docs, "v": self.voice,
+            "n": self.rules, "f": self.files, "k": self.skills,
+        }  # fmt: skip
+        return counters.get(kind)
 
     async def _choose(self, route: Route, press: Press, choice: int) -> str:
         """Takes the owner's choice as their message, once; its wording stays the model's."""

@@ -139,9 +139,25 @@ def _trial(trial: Trial | None) -> list[Part]:
         names = ", ".join(clean(name, cap=60) for name in trial.files[:5])
         parts.append(f"\nIt made: {short(names, LISTED_CAP)}")
     if trial.refused:
-        listed = "; ".join(clean(line, cap=120) for line in trial.refused[:3])
+        listed = "; ".join(clean(_refusal(line), cap=120) for line in trial.refused[:3])
         parts.append(f"\nIt was refused: {short(listed, LISTED_CAP)}")
     return parts
+
+
+def _refusal(line: str) -> str:
+    """What the audit trail says it was refused, in words: `egress:a.example:443:GET (…)`."""
+    scope = line.partition(" (")[0]
+    kind, _, rest = scope.partition(":")
+    place, _, verb = rest.rpartition(":")
+    match kind:
+        case "egress":
+            return f"{verb} {place.removesuffix(':443')}"
+        case "files":
+            return f"{verb} of a file"
+        case "tool":
+            return f"the tool {rest}"
+        case _:
+            return scope
 
 
 def _text(one: Proposal, room: int) -> list[Part]:
@@ -181,8 +197,10 @@ def self_edit_card(one: Proposal) -> Card:
 def list_card(listed: Sequence[Proposal], *, is_all: bool) -> Card:
     """The proposals, newest first; those that wait have a button that shows them."""
     if not listed:
-        hint = "" if is_all else "\n/proposals all lists what came to nothing, too."
-        return Card(piece=compose(f"No proposal waits for you.{hint}"))
+        if is_all:
+            return Card(piece=compose("Nothing was proposed so far."))
+        hint = "/proposals all lists what came to nothing, too."
+        return Card(piece=compose(f"No proposal waits for you.\n{hint}"))
     parts: list[Part] = [("bold", "Proposals")]
     for one in listed:
         name = one.skill or "a skill"

@@ -246,7 +246,8 @@ def _profile(profile: BotProfile) -> list[Part]:
     if profile.is_empty:
         return []
     parts: list[Part] = ["\n\n", ("bold", "A profile for the bot"), " is in it, too:"]
-    parts += [f"\n• {part}: {visible(text)}" for part, text in profile.texts().items()]
+    for part, text in profile.texts().items():
+        parts += [f"\n• {part}: ", ("italic", visible(text).replace("\n", "\n    "))]
     if profile.picture:
         parts.append("\n• a picture: the file above")
     return parts

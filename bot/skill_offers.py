@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.delivery import FilePayload, text_payload
+from bot.render import compose
 from bot.skill_cards import is_offer_shown, offer_card, offer_text
 from core.errors import AgentAIError, UserFacing
 from skills.risks import risks_of
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from core.audit import Audit
     from core.db import Database
     from skills.bundle import Bundle
+    from skills.profile import BotProfile
     from skills.scan import Risk
     from skills.versions import Versions
 
@@ -133,7 +135,10 @@ class SkillOffers:
         return str(rows[0]["path"]) if rows and len(digest) == SHOWN else None
 
     async def take_profile(self, route: Route, press: Press, key: str) -> str:
-        """Gives the bot the profile that the card showed."""
+        """Gives the bot the profile that the card showed.
+
+        Telegram is called after the commit: the audit trail is locked until then, for everybody.
+        """
         number, _, digest = key.partition(":")
         path = await self._path(press, key)
         if path is None:
@@ -144,9 +149,15 @@ class SkillOffers:
             return error.sentence() if isinstance(error, UserFacing) else GONE
         body = {"digest": digest, "parts": ", ".join(bundle.profile.texts())}
         await self._audit.append(route.session, "bot.profile", body)
-        text = await self._profile.apply(bundle.profile)
-        await route.say(self._store, press.sender.chat_id, text)
-        return "Done." if text.startswith("The bot has") else "Not changed."
+        chat_id = press.sender.chat_id
+        route.later.append(lambda: self._give(chat_id, bundle.profile))
+        return "One moment."
+
+    async def _give(self, chat_id: int, profile: BotProfile) -> None:
+        payload = text_payload(compose(await self._profile.apply(profile)))
+        async with self._db.transaction() as session:
+            await self._store.enqueue(session, chat_id, payload, method="text")
+        self._wake_outbox()
 
     def _opened(self, number: str, path: str, digest: str) -> Bundle:
         from skills.offers import file_digest, read_offer

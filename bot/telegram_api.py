@@ -105,12 +105,18 @@ class TelegramApi(telegram.Bot):
         )  # fmt: skip
         return answer if isinstance(answer, list) else []
 
-    async def download(self, file_id: str, target: Path) -> int:
-        """Fetches a file of at most 20 MB (the Bot API's limit) into `target`; returns its size."""
+    async def download(self, file_id: str, target: Path, *, cap: int = 20 * 1024 * 1024) -> int:
+        """Fetches a file of at most `cap` bytes (the Bot API has 20 MB) into `target`.
+
+        Returns its size.
+        """
         found = await self.call("getFile", file_id=file_id)
         path = found.get("file_path") if isinstance(found, dict) else None
         if not isinstance(path, str):
             raise Refused("Telegram gave no address for the file")
+        size = found.get("file_size")
+        if isinstance(size, int) and size > cap:
+            raise Refused("file is too big")
         try:
             content = await self.request.retrieve(f"{self.base_file_url}/{path}", read_timeout=120)
         except TelegramError as error:

@@ -114,6 +114,8 @@ class ProposalInstaller:
         entry = self._p.skills.shelf.entries.get(one.skill)
         if entry is not None and isinstance(entry.decision, Disabled):
             raise UserFacing(f"The skill {one.skill} is off.")
+        if entry is not None and one.kind == "new" and entry.skill.digest != digest:
+            raise UserFacing(f"There is another skill {one.skill} by now.")
         current = entry.skill if entry is not None and one.kind == "edit" else None
         if one.kind == "edit" and current is None:
             raise UserFacing(f"The skill {one.skill} is gone.")
@@ -131,6 +133,9 @@ class ProposalInstaller:
     async def _put(self, one: Proposal, skill: Skill, *, text: str, before: str | None) -> None:
         """The file and its approval, while nobody looks at the skills."""
         async with self._p.skills.held():
+            row = await self._p.rows.row(one.skill)
+            if row is not None and row.state == "disabled":  # the owner was quicker
+                raise UserFacing(f"The skill {one.skill} is off.")
             await self._keep_version(f"before proposal {one.id}")
             await asyncio.to_thread(put, self._p.folder, skill.path, text, before=before)
             await self._p.rows.approve(skill)

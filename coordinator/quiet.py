@@ -84,6 +84,7 @@ class QuietTasks:
         """
         no = await self._queue(_bounded(new, timeout_s), unasked_since)
         try:
+            await self._bus.wake_tasks()
             async with asyncio.timeout(timeout_s):
                 return await self._end_of(no)
         except TimeoutError:
@@ -97,9 +98,7 @@ class QuietTasks:
         async with self._db.transaction() as session:
             if unasked_since and (await hold_pause(session)).stops(unasked_since):
                 raise Denied("stopped", "The agent does nothing by itself until you say /resume.")
-            no = await self._tasks.add(session, new)
-        await self._bus.wake_tasks()
-        return no
+            return await self._tasks.add(session, new)
 
     async def _end_of(self, no: TaskNo) -> Ended:
         while True:

@@ -176,13 +176,18 @@ class Skills:
     # --- tasks ---
 
     async def order(
-        self, name: str, words: str, *, by_model: bool = False, session: Session | None = None
-    ) -> Ordered:
+        self, name: str, words: str, *, by_model: bool = False, session: Session | None = None,
+        starter: str = "",
+    ) -> Ordered:  # fmt: skip
         """A task of the skill. `UserFacing` when it may not be used, or has just changed.
 
-        With a `session` the use is counted in the transaction that queues the task.
+        With a `session` the use is counted in the transaction that queues the task. `starter` is
+        what starts it when that is not the owner: one of its manifest's `triggers`.
         """
         skill, active = self._ready(name, by_model=by_model)
+        if starter and starter not in active.permissions.triggers:
+            hint = f"Write `{starter}` under `triggers` in its manifest, then allow that: /skills"
+            raise UserFacing(f"The skill {name} may not be started by a {starter}.", hint)
         await self._store.used(skill, session)
         is_seen = self.shelf.entries[name].is_seen
         return await self._ordered(skill, words, permissions=active.permissions, is_seen=is_seen)

@@ -32,7 +32,7 @@ class Sweeper:
 
     async def step(self) -> None:
         """One look, then a pause. Losing Redis loses nothing: what is queued is announced again."""
-        live = await self._tasks.live()
+        live = await self._tasks.live(with_quiet=True)
         if any(task.state is TaskState.QUEUED for task in live):
             await self._bus.wake_tasks()
         now = datetime.now(UTC)

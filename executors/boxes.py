@@ -70,10 +70,14 @@ class BoxSpec:
 SPECS: dict[Box, BoxSpec] = {
     "executor": BoxSpec(name="executor", takes="about two minutes"),
     "reader": BoxSpec(
-        name="reader", sources=(*WORKER_SOURCES, "executors/reader"), fetch=fetch_reader,
+        name="reader",
+        sources=(*WORKER_SOURCES, "executors/reader"),
+        fetch=fetch_reader,
     ),
     "browser": BoxSpec(
-        name="browser", sources=(*WORKER_SOURCES, "executors/browser"), takes="a few minutes",
+        name="browser",
+        sources=(*WORKER_SOURCES, "executors/browser"),
+        takes="a few minutes",
         packages=("chromium", "fonts-liberation", "fonts-noto-color-emoji", "openssl"),
     ),
 }

@@ -7,7 +7,8 @@ grant and nothing else; this machine downloads and unpacks it and never imports,
 of it (`pip_guard`). The skill gets no network by it: the index is asked by this host, and only for
 the names that stand in the manifest, which the owner has seen. What an index answered the first
 time is kept with its digests and used from then on, so a package that is replaced there later does
-not reach a skill that was allowed before. Fetching is bounded in bytes and time.
+not reach a skill that was allowed before: not even when the cache was lost and only the digests are
+left. Fetching is bounded in bytes and time.
 
 The index is the one that pip's own configuration on this machine names.
 """
@@ -23,6 +24,7 @@ import re
 import shutil
 import signal
 import sys
+import time
 from collections import defaultdict
 from pathlib import Path
 from tempfile import mkdtemp
@@ -30,7 +32,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import UserFacing
 from core.hygiene import clean
-from executors.wheels import SET_CAP, Wheel, Wheelhouse, lay
+from executors.wheels import FETCHING, SET_CAP, Wheel, Wheelhouse, differs, lay
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 NAME = "packages"
 FETCH_WITHIN_S = 300.0
+LEFT_OVER_S = 3600.0  # so old a folder of a fetch belongs to a process that was killed
 LOOK_EVERY_S = 1.0
 SAY_EVERY = 5  # looks
 OUTPUT_CAP = 256 * 1024
@@ -94,28 +97,24 @@ class Packages:
             if known is not None and await asyncio.to_thread(self._house.has, known):
                 await asyncio.to_thread(self._house.unpack, key, known)
                 return known
-            wheels = await self._fetch(wanted, key, say)
-            changed = _changed(known or (), wheels)
-            if changed:
-                raise _failed(wanted, f"the index now gives another {changed} than before")
-            return wheels
+            return await self._fetch(wanted, key, say, known)
 
-    async def _fetch(self, wanted: tuple[str, ...], key: str, say: Say) -> tuple[Wheel, ...]:
+    async def _fetch(
+        self, wanted: tuple[str, ...], key: str, say: Say, known: tuple[Wheel, ...] | None
+    ) -> tuple[Wheel, ...]:
         self._house.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        staging = Path(mkdtemp(prefix="fetch-", dir=self._house.root))
+        await asyncio.to_thread(self._house.sweep, before=time.time() - LEFT_OVER_S)
+        staging = Path(mkdtemp(prefix=FETCHING, dir=self._house.root))
         try:
             for name in ("wheels", "tmp"):
                 (staging / name).mkdir()
             await _download(wanted, staging, say)
-            return await asyncio.to_thread(self._house.keep, key, wanted, staging / "wheels")
+            fetched = staging / "wheels"
+            if known is not None and (other := await asyncio.to_thread(differs, known, fetched)):
+                raise _failed(wanted, f"the index now gives another {other} than before")
+            return await asyncio.to_thread(self._house.keep, key, wanted, fetched)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-
-
-def _changed(old: tuple[Wheel, ...], new: tuple[Wheel, ...]) -> str:
-    """A file whose digest is not the one that was written down."""
-    before = {wheel.name: wheel.sha256 for wheel in old}
-    return next((w.name for w in new if before.get(w.name, w.sha256) != w.sha256), "")
 
 
 def key_of(wanted: tuple[str, ...]) -> str:

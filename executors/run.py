@@ -94,9 +94,7 @@ class Run:
         self.began = asyncio.Event()
         looks = Looks(parts.bus, slot.line, no=task.no, folder=parts.results / str(task.no))
         self.looks = looks if task.box == "browser" else None
-        self._outlet = Outlet(
-            parts.outlet, task, config, self._wait_for_owner, looks=self.looks
-        )
+        self._outlet = Outlet(parts.outlet, task, config, self._wait_for_owner, looks=self.looks)
         self._order = order_from_json(task.manifest)
         budget = self._outlet.effects.facts.budget()
         self._limit_s = int(min(config.whole("tasks.time_limit_s"), budget.seconds))

@@ -21,6 +21,7 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from core.errors import UserFacing
+from core.hygiene import clean
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +30,7 @@ MB = 1024 * 1024
 WHEELS_CAP = 60
 SET_CAP = 400 * MB
 WHEEL_FILES, WHEEL_DEPTH = 20_000, 30
+FETCHING, UNPACKING = "fetch-", ".new-"  # folders that live as long as one call
 FILE_MODE, FOLDER_MODE = 0o444, 0o755
 _LIBRARIES = ("purelib", "platlib")
 
@@ -104,6 +106,14 @@ class Wheelhouse:
         except OSError:
             return False
 
+    def sweep(self, *, before: float) -> None:
+        """Removes what a process that was killed left, as far as it is older than `before`."""
+        for folder, start in ((self.root, FETCHING), (self.root / "trees", UNPACKING)):
+            for left in folder.glob(f"{start}*"):
+                with suppress(FileNotFoundError):
+                    if left.lstat().st_mtime < before:
+                        shutil.rmtree(left, ignore_errors=True)
+
     def unpack(self, key: str, wheels: tuple[Wheel, ...]) -> None:
         """Unpacks a set beside its place and renames it there, whole or not at all."""
         from core.archives import Bounds, unpack  # brings the archive modules: few tasks need them
@@ -111,7 +121,7 @@ class Wheelhouse:
         bounds = Bounds(files=WHEEL_FILES, total=1024 * MB, each=SET_CAP, depth=WHEEL_DEPTH)
         trees = self.root / "trees"
         trees.mkdir(parents=True, exist_ok=True)
-        staging = trees / mkdtemp(prefix=".new-", dir=trees)
+        staging = trees / mkdtemp(prefix=UNPACKING, dir=trees)
         try:
             (staging / "all").mkdir()
             for number, wheel in enumerate(wheels):
@@ -125,6 +135,16 @@ class Wheelhouse:
             (staging / "all").rename(self.tree(key))
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+def differs(known: tuple[Wheel, ...], fetched: Path) -> str:
+    """The first file that is not as it was written down; empty when all of them are."""
+    before = {wheel.name: wheel.sha256 for wheel in known}
+    for file in sorted(fetched.iterdir()):
+        with file.open("rb") as source:
+            if hashlib.file_digest(source, "sha256").hexdigest() != before.get(file.name):
+                return clean(file.name, cap=80)
+    return ""
 
 
 def _libraries(wheel: Path) -> list[Path]:

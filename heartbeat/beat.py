@@ -71,6 +71,7 @@ class Beat:
     async def look(self) -> None:
         """One beat. Cancelling leaves whole transactions only."""
         now, checks = self._clock(), self._plan().checks
+        self._looker.forget_others(checks)
         if not checks:
             return
         states = await self._store.states()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import assert_never
+from urllib.parse import urlsplit
 
 from core.errors import UserFacing
 
@@ -113,9 +114,17 @@ def _file(path: str) -> Condition:
 
 def _url(url: str) -> Condition:
     clean = url.strip("<>")
-    if not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", clean):
+    if not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", clean) or not _is_whole(clean):
         raise UserFacing(f"{clean[:80]!r} is no web address.", "It begins with https://")
     return UrlChanged(url=clean)
+
+
+def _is_whole(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # half an IPv6 address, or a port that is no number
+        return False
 
 
 def _trigger(name: str) -> Condition:

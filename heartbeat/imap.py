@@ -3,7 +3,9 @@
 Threat: a mail's sender line can be forged and its content says anything. Sender rules only choose
 which mails count; they prove nothing, and the content stays untrusted. Mail is fetched with `PEEK`
 from a folder opened read-only: nothing in the mailbox changes. TLS is verified; without TLS only
-loopback is dialled. At most 64 KB of a mail are read.
+loopback is dialled. At most 64 KB of a mail are read, and only short ones of the few headers that
+are needed: Python's parser takes seconds for some long ones, and fails on deep ones. A mail that
+cannot be parsed is passed over, for otherwise it would come again for ever.
 
 IDLE is RFC 2177; Python 3.11's `imaplib` has no call for it, so its lines are sent here.
 """
@@ -17,6 +19,7 @@ import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
+from email.errors import MessageError
 from email.utils import getaddresses
 from typing import TYPE_CHECKING
 
@@ -33,6 +36,10 @@ REFUSED_S = 60.0
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _TAG = b"IDLE1"
 _TEXT_CAP = 20_000
+_HEADER_CAP = 2_000
+_NEEDED = (b"from:", b"subject:", b"content-type:", b"content-transfer-encoding:", b"mime-version:")
+_HEADER = re.compile(rb"[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*(?:\r?\n|\Z)")
+_UNREADABLE = (LookupError, ValueError, AttributeError, TypeError, RecursionError, MessageError)
 
 
 class Refused(Retryable):
@@ -94,20 +101,31 @@ def may_pass(sender: str, rules: Collection[str]) -> bool:
 def read_mail(uid: int, raw: bytes) -> Mail:
     """A mail from its bytes, perhaps cut; never raises. Two senders count as none."""
     try:
-        message = message_from_bytes(raw, policy=policy.default)
+        message = message_from_bytes(_needed(raw), policy=policy.default)
         senders = getaddresses([str(h) for h in message.get_all("From", [])])
         sender = senders[0][1] if len(senders) == 1 else ""
         subject = str(message.get("Subject", ""))[:500]
-        return Mail(uid=uid, sender=sender, subject=subject, text=_text(message)[:_TEXT_CAP])
-    except (LookupError, ValueError, AttributeError, TypeError, IndexError):
-        return Mail(uid=uid, sender="", subject="", text="")  # what the parser cannot bear
+    except _UNREADABLE:  # what the parser cannot bear
+        return Mail(uid=uid, sender="", subject="", text="")
+    return Mail(uid=uid, sender=sender, subject=subject, text=_text(message)[:_TEXT_CAP])
+
+
+def _needed(raw: bytes) -> bytes:
+    """The mail with the headers that count; one that is too long is left out. Pure."""
+    kept, at = b"", 0
+    while (found := _HEADER.match(raw, at)) and (line := found[0]).strip():
+        at = found.end()
+        if line.lower().startswith(_NEEDED) and len(line) <= _HEADER_CAP:
+            kept += line
+    return kept + raw[at:]
 
 
 def _text(message: EmailMessage) -> str:
-    part = message.get_body(preferencelist=("plain", "html"))
-    if part is None:
+    try:
+        part = message.get_body(preferencelist=("plain", "html"))
+        content = "" if part is None else part.get_content()
+    except _UNREADABLE:
         return ""
-    content = part.get_content()
     return content if isinstance(content, str) else ""
 
 

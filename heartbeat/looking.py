@@ -79,7 +79,7 @@ class Looker:
 
     async def look_all(self, checks: Sequence[Check]) -> dict[str, Look]:
         """One look at each by name, but for those that take longer than a beat may wait."""
-        self._forget_others(checks)
+        self._drop_ended(checks)
         slow = [check for check in checks if isinstance(check.condition, SLOW)]
         looks = {c.name: await self.look(c) for c in checks if c not in slow}
         begun = {check.name: self._begun(check) for check in slow}
@@ -107,7 +107,13 @@ class Looker:
             self._under_way[check.digest] = found
         return found
 
-    def _forget_others(self, checks: Sequence[Check]) -> None:
+    def forget_others(self, checks: Sequence[Check]) -> None:
+        """What went wrong with checks that are gone, or were written anew, is no news any more."""
+        known = {check.digest for check in checks}
+        self._failures = {d: count for d, count in self._failures.items() if d in known}
+        self._problems = {d: found for d, found in self._problems.items() if d in known}
+
+    def _drop_ended(self, checks: Sequence[Check]) -> None:
         """Looks that ended and that nobody came for: their checks are gone, or muted."""
         wanted = {check.digest for check in checks}
         for digest, task in list(self._under_way.items()):
@@ -125,17 +131,17 @@ class Looker:
             log.warning("a check could not look", extra={"check": check.name, "reason": str(error)})
             self._failed(check, error)
             return Look()
-        self._failures.pop(check.name, None)
-        self._problems.pop(check.name, None)
+        self._failures.pop(check.digest, None)
+        self._problems.pop(check.digest, None)
         return look
 
     def _failed(self, check: Check, error: Exception) -> None:
-        count = self._failures[check.name] = self._failures.get(check.name, 0) + 1
+        count = self._failures[check.digest] = self._failures.get(check.digest, 0) + 1
         if count < FAILURES_TOLD and not isinstance(error, Denied):
             return
         text = str(error) if isinstance(error, AgentAIError) else "It cannot be looked at."
         hint = error.hint if isinstance(error, UserFacing) else ""
-        self._problems[check.name] = Problem(
+        self._problems[check.digest] = Problem(
             line=check.line, key="when", text=text, hint=hint, check=check.name
         )
 
@@ -174,7 +180,10 @@ class Looker:
 def file_look(root: Path, path: str) -> str:
     """Size and time of change of a file below `root`, or `missing`."""
     base = root.resolve()
-    target = (base / path).resolve()
+    try:
+        target = (base / path).resolve()
+    except (RuntimeError, ValueError):  # links that lead in a circle, a NUL
+        raise UserFacing(f"{path!r} cannot be looked at.", "Name a file inside it.") from None
     if not target.is_relative_to(base):
         raise UserFacing(f"{path} leads out of the workspace.", "Name a file inside it.")
     try:

@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 TIMEOUT_S = 110.0  # a look has two minutes
 SAID_CAP = 300
 PORTS = {"http": 80, "https": 443}
-_SAID = re.compile(r"^page: (?:(\d{3}) ([0-9a-f]{64})|(refused|failed) (.*))$", re.MULTILINE)
+_SAID = re.compile(
+    r"^page: (?:(\d{3}) ([0-9a-f]{64})|(?:(refused) ([a-z_]{1,40})|(failed) (.*)))$", re.MULTILINE
+)
 _TUNNEL = re.compile(r"^network: (.*)$", re.MULTILINE)
 
 
@@ -93,10 +95,10 @@ def look_task(command: str, manifest: Mapping[str, Any], *, title: str) -> NewTa
 
 def page_manifest(manifest: Mapping[str, Any], url: str) -> dict[str, Any]:
     """What a look at `url` may do: its host's rules among the permissions, else GET of it. Pure."""
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
-    except ValueError:
+    except (ValueError, KeyError):
         raise UserFacing(f"{url[:80]!r} is no web address.") from None
     grant = grant_from_json(manifest)
     rules = tuple(rule for rule in grant.hosts if rule.matches_host(host, port))
@@ -122,5 +124,5 @@ def read_page(output: str, url: str, reason: str) -> str:
     if said is None:
         raise UserFacing(f"{shown} could not be read: {reason or 'nothing came back'}")
     if said[3] == "refused":
-        raise Denied("page_refused", f"{shown} may not be read ({said[4][:60]}).")
-    raise UserFacing(f"{shown} cannot be read: {said[4][:SAID_CAP]}")
+        raise Denied("page_refused", f"{shown} may not be read ({said[4]}).")
+    raise UserFacing(f"{shown} cannot be read: {said[6][:SAID_CAP]}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import re
 import sys
 import urllib.error
 import urllib.request
@@ -16,6 +17,7 @@ from html.parser import HTMLParser
 
 MOST_BYTES = 5_000_000
 WITHIN_S = 30
+REASON = re.compile(r"[a-z_]{1,40}")  # the gateway's codes; a server may send such a header, too
 UNSEEN = frozenset({"script", "style", "template", "noscript", "svg", "iframe", "object"})
 BREAKS = frozenset({"br", "p", "div", "li", "tr", "td", "th", "h1", "h2", "h3", "h4", "title"})
 
@@ -79,8 +81,11 @@ def fetch(url: str) -> str:
             return f"{answer.status} {digest(body, answer.headers.get('content-type', ''))}"
     except urllib.error.HTTPError as error:
         refused = error.headers.get("x-agentai-reason", "")
-        return f"refused {refused}" if refused else f"failed it answers with code {error.code}"
-    except (OSError, ValueError, http.client.HTTPException) as error:
+        is_ours = REASON.fullmatch(refused) is not None
+        return f"refused {refused}" if is_ours else f"failed it answers with code {error.code}"
+    except (http.client.HTTPException, ValueError):  # whose words may be the server's
+        return "failed its answer cannot be read"
+    except OSError as error:
         return f"failed {' '.join(str(error).split())[:200] or type(error).__name__}"
 
 

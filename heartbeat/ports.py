@@ -27,7 +27,7 @@ class TaskOrder:
     It may do what `permissions` (or, with `skill`, that skill's manifest) grants and the owner's
     ceiling allows: never more. With `is_untrusted` its instructions hold text from outside, and the
     task begins with the label `untrusted`. `files` are host paths to copy into its workspace; they
-    arrived from outside, so open them without following links.
+    arrived from outside, so open them without following links. `kind` is that of the trigger.
     """
 
     title: str
@@ -38,6 +38,7 @@ class TaskOrder:
     permissions: Mapping[str, object] = field(default_factory=dict)
     is_untrusted: bool = False
     files: tuple[str, ...] = ()
+    kind: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

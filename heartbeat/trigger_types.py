@@ -84,11 +84,16 @@ class Activity:
     today: int
 
 
-Handling = Literal["start", "keep", "over_cap", "refused"]
+Handling = Literal["start", "keep", "over_cap", "refused", "stopped"]
 
 
 def handling(trigger: Trigger, *, started_today: int) -> Handling:
-    """What comes of an event: a task, nothing but its row, or nothing because there were many."""
+    """What comes of an event: a task, nothing but its row, or nothing because there were many.
+
+    Events that still waited when the owner paused their trigger start nothing either.
+    """
+    if trigger.state == "paused":
+        return "stopped"
     if not trigger.instructions.strip():
         return "keep"
     return "start" if started_today < STARTS_MAX else "over_cap"
@@ -100,7 +105,7 @@ def order_for(trigger: Trigger, event: Event, *, nonce: str) -> TaskOrder:
     return TaskOrder(
         title=f"Trigger {trigger.name}", instructions=f"{trigger.instructions.strip()}\n\n{quoted}",
         source="trigger", name=trigger.name, permissions=trigger.permissions, is_untrusted=True,
-        files=_files(trigger, event),
+        files=_files(trigger, event), kind=trigger.kind,
     )  # fmt: skip
 
 

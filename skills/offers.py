@@ -22,7 +22,7 @@ from skills.permissions import NOTHING, grown
 from skills.types import Skill
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
 ENDINGS = (".zip", ".tar.gz", ".tgz")
@@ -88,6 +88,19 @@ def install_offer(bundle: Bundle, owner: Path, *, known: Collection[str]) -> lis
         raise UserFacing(f"{taken[0]} is there already.", "Remove or rename it first.")
     aside = bundle.staging / "former"
     aside.mkdir()
-    for number, place in enumerate(sorted(p for p in places if (owner / p).exists())):
-        shutil.move(owner / place, aside / str(number))
-    return install(bundle, owner)
+    former = sorted(p for p in places if (owner / p).exists())
+    moved = {aside / str(number): owner / place for number, place in enumerate(former)}
+    try:
+        for kept, place in moved.items():
+            shutil.move(place, kept)
+        return install(bundle, owner)
+    except BaseException:
+        _put_back(moved)
+        raise
+
+
+def _put_back(moved: Mapping[Path, Path]) -> None:
+    """What could not be replaced stays as it was."""
+    for kept, place in moved.items():
+        if kept.exists() and not place.exists():
+            shutil.move(kept, place)

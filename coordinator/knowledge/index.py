@@ -1,7 +1,7 @@
 """What can be searched, in Postgres: reads only, each one statement. Scores: higher is better.
 
 Words: BM25 over packed postings, one array a word and run of chunks, so that 150,000 chunks answer
-in milliseconds. Words that most chunks hold are left out when rarer ones are there (`WORK`).
+in milliseconds. Words that very many chunks hold are left out when there are rarer ones (`WORK`).
 Vectors: compared in full where there are few; else the signs of their distances from the middle
 choose `CANDIDATES` first. Raises `Retryable` while Postgres is away.
 """
@@ -11,23 +11,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coordinator.knowledge.terms import rarity
 from coordinator.knowledge.types import ChunkId, DocumentId, Passage
 from core.sql import load_queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from core.db import Database, Row
 
 SQL = load_queries("coordinator.knowledge")
-WORK = 12_000  # postings that one search may add up
+WORK = 5_000  # postings that one search may add up
 CANDIDATES = 300
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """A chunk that one search found. `terms` are its words in order, with a space at both ends."""
+    """A chunk that one search found. `terms`: its words in order, if found by them."""
 
     id: int
     score: float
@@ -41,6 +40,7 @@ class Index:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._with_center: dict[str, int] = {}
 
     async def is_empty(self) -> bool:
         """Whether no document answers yet."""
@@ -50,28 +50,29 @@ class Index:
         self, terms: Sequence[str], *, limit: int
     ) -> tuple[list[Found], dict[str, float]]:
         """The chunks that hold the terms best, and how much each term that is anywhere counts."""
-        async with self._db.session() as session:
-            rows = await session.fetch(SQL["rarities"], list(set(terms)))
-            holding = {row["term"]: int(row["holding"]) for row in rows}
-            total = holding.pop("")
-            worth = {term: rarity(holding=n, total=total) for term, n in holding.items()}
-            chosen = affordable(holding, cap=WORK)
-            if not chosen:
-                return [], {}
-            args = (chosen, [worth[term] for term in chosen], limit)
-            found = await session.fetch(SQL["by_words"], *args)
-        return [_found(row) for row in found], worth
+        if not terms:
+            return [], {}
+        rows = await self._db.fetch(SQL["by_words"], list(set(terms)), WORK, limit)
+        worth = {row["terms"]: row["score"] for row in rows if row["id"] is None}
+        return [_found(row) for row in rows if row["id"] is not None], worth
 
     async def by_vector(self, vector: Sequence[float], *, model: str, limit: int) -> list[Found]:
-        """The nearest chunks among those that `model` embedded; none when it embedded none."""
-        async with self._db.session() as session:
-            row = await session.fetchrow(SQL["present_model"], model)
-            if row is None:
-                return []
-            args: tuple[object, ...] = (row["id"], as_vector(vector), limit)
-            if row["has_center"]:
-                return [_found(r) for r in await session.fetch(SQL["by_bits"], *args, CANDIDATES)]
-            return [_found(r) for r in await session.fetch(SQL["by_vector"], *args)]
+        """The nearest chunks among those that `model` embedded, without terms."""
+        known = self._with_center.get(model)
+        if known is not None and (found := await self._by_bits(known, vector, limit)):
+            return found
+        row = await self._db.fetchrow(SQL["present_model"], model)
+        if row is None:
+            return []
+        if row["has_center"]:
+            self._with_center[model] = row["id"]
+            return await self._by_bits(row["id"], vector, limit)
+        rows = await self._db.fetch(SQL["by_vector"], row["id"], as_vector(vector), limit)
+        return [_found(r) for r in rows]
+
+    async def _by_bits(self, model_id: int, vector: Sequence[float], limit: int) -> list[Found]:
+        args = (model_id, as_vector(vector), limit, CANDIDATES)
+        return [_found(row) for row in await self._db.fetch(SQL["by_bits"], *args)]
 
     async def passages(self, scores: dict[int, float]) -> list[Passage]:
         """The chunks themselves, best first; those that are gone by now are left out."""
@@ -83,18 +84,6 @@ class Index:
         """A chunk and up to `reach` neighbours on both sides, in order; empty when it is gone."""
         rows = await self._db.fetch(SQL["around"], chunk_id, reach)
         return [passage(row, 0.0) for row in rows]
-
-
-def affordable(holding: Mapping[str, int], *, cap: int) -> list[str]:
-    """The rarest terms whose postings together stay within `cap`; one at least. Pure."""
-    chosen: list[str] = []
-    so_far = 0
-    for term, count in sorted(holding.items(), key=lambda item: (item[1], item[0])):
-        so_far += count
-        if chosen and so_far > cap:
-            break
-        chosen.append(term)
-    return chosen
 
 
 def as_vector(vector: Iterable[float]) -> str:

@@ -176,26 +176,40 @@ update knowledge_models set has_center = true where id = $1
 -- name: drop_other_models
 delete from knowledge_models where not is_present and not exists (select from knowledge_unembedded)
 
--- name: rarities
-select '' as term, coalesce(sum(chunks), 0)::bigint as holding from documents where is_current
-union all
-select p.term, sum(p.holding)::bigint
-from knowledge_postings p join documents d on d.id = p.document_id and d.is_current
-where p.term = any($1::text[]) group by p.term
+-- The rows without an id are the question's words that any document holds, with what each counts
+-- (as in coordinator/knowledge/terms.py). The rarest whose postings stay within $2 choose the chunks; one at least.
 
 -- name: by_words
-with hits as (
-    select u.chunk_id, sum(u.weight * c.rarity) as score
-    from unnest($1::text[], $2::real[]) as c (term, rarity)
-    join knowledge_postings p on p.term = c.term
-    join documents d on d.id = p.document_id and d.is_current,
-    unnest(p.chunk_ids, p.weights) as u (chunk_id, weight)
+with counted as (
+    select p.term, sum(p.holding)::bigint as holding
+    from knowledge_postings p join documents d on d.id = p.document_id and d.is_current
+    where p.term = any($1::text[])
+    group by p.term
+), valued as materialized (
+    select term, ln(1 + (total.chunks - holding + 0.5) / (holding + 0.5))::real as worth,
+           row_number() over rarest = 1 or sum(holding) over rarest <= $2::bigint as is_chosen
+    from counted
+    cross join (select coalesce(sum(chunks), 0)::float8 as chunks from documents where is_current) as total
+    window rarest as (order by holding, term)
+), hits as (
+    select u.chunk_id, sum(u.score) as score
+    from (
+        select unnest(p.chunk_ids) as chunk_id, unnest(p.weights) * v.worth as score
+        from valued v
+        join knowledge_postings p on p.term = v.term
+        join documents d on d.id = p.document_id and d.is_current
+        where v.is_chosen
+    ) as u
     group by u.chunk_id
     order by score desc, u.chunk_id limit $3
+), found as (
+    select h.chunk_id as id, h.score::float8, c.document_id, c.position, c.terms
+    from hits h join knowledge_chunks c on c.id = h.chunk_id
+    order by h.score desc, h.chunk_id
 )
-select h.chunk_id as id, h.score::float8, c.document_id, c.position, c.terms
-from hits h join knowledge_chunks c on c.id = h.chunk_id
-order by h.score desc, h.chunk_id
+select id, score, document_id, position, terms from found
+union all
+select null, worth::float8, null, null, term from valued
 
 -- The question is a subselect everywhere, so that it is made once and not for each row.
 
@@ -206,7 +220,7 @@ with best as materialized (
     where v.model_id = $1
     order by distance, v.chunk_id limit $3
 )
-select best.chunk_id as id, -best.distance as score, c.document_id, c.position, c.terms
+select best.chunk_id as id, -best.distance as score, c.document_id, c.position, '' as terms
 from best
 join knowledge_chunks c on c.id = best.chunk_id
 join documents d on d.id = c.document_id and d.is_current
@@ -220,13 +234,12 @@ with near as materialized (
         $2::text::halfvec - (select c.center from knowledge_centers c where c.model_id = $1)))
     limit $4
 ), best as materialized (
-    select near.chunk_id, v.vec <#> (select $2::text::halfvec) as distance
-    from near cross join lateral (
-        select vec from knowledge_vectors where chunk_id = near.chunk_id and model_id = $1 limit 1
-    ) as v
-    order by distance, near.chunk_id limit $3
+    select v.chunk_id, v.vec <#> (select $2::text::halfvec) as distance
+    from knowledge_vectors v
+    where v.chunk_id = any(array(select near.chunk_id from near)) and v.model_id = $1
+    order by distance, v.chunk_id limit $3
 )
-select best.chunk_id as id, -best.distance as score, c.document_id, c.position, c.terms
+select best.chunk_id as id, -best.distance as score, c.document_id, c.position, '' as terms
 from best
 join knowledge_chunks c on c.id = best.chunk_id
 join documents d on d.id = c.document_id and d.is_current

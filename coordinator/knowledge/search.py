@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 from coordinator.fusion import Hit, fuse, ordered
 from coordinator.knowledge.terms import terms_of
 from core.errors import Retryable, UserFacing
+from core.spawn import held
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Coroutine, Mapping, Sequence
+    from typing import Any
 
     from coordinator.knowledge.index import Found, Index
     from coordinator.knowledge.ports import Embedder
@@ -46,20 +48,22 @@ class Search:
         Raises `Retryable` only when Postgres is away; cancelling leaves nothing.
         """
         question = question[:QUESTION_CAP]
-        async with asyncio.TaskGroup() as group:
-            words = group.create_task(self._by_words(question))
-            near = group.create_task(self._by_meaning(question))
-        hits = combine(*words.result(), near.result())
-        return await self._index.passages({hit.id: hit.score for hit in hits[:limit]})
+        return await self._both(question, self._by_meaning(question), limit=limit)
 
     async def find_with(
         self, question: str, vector: Sequence[float], *, model: str, limit: int = 5
     ) -> list[Passage]:
         """The same with the question's vector at hand."""
-        async with asyncio.TaskGroup() as group:
-            words = group.create_task(self._by_words(question))
-            near = group.create_task(self._index.by_vector(vector, model=model, limit=VECTOR_HITS))
-        hits = combine(*words.result(), near.result())
+        by_vector = self._index.by_vector(vector, model=model, limit=VECTOR_HITS)
+        return await self._both(question, by_vector, limit=limit)
+
+    async def _both(
+        self, question: str, by_vector: Coroutine[Any, Any, list[Found]], *, limit: int
+    ) -> list[Passage]:
+        """Words and vectors side by side; a failure of either is raised as it is."""
+        async with held(by_vector, name="vectors") as near:
+            words, pairs = await self._by_words(question)
+            hits = combine(words, pairs, await near)
         return await self._index.passages({hit.id: hit.score for hit in hits[:limit]})
 
     async def _by_words(self, question: str) -> tuple[list[Found], dict[tuple[str, str], float]]:
@@ -83,8 +87,9 @@ class Search:
 def pairs_of(terms: Sequence[str], worth: Mapping[str, float]) -> dict[tuple[str, str], float]:
     """The pairs of words that follow each other in a question, and what finding one is worth."""
     return {
-        (first, second): (worth.get(first, 0.0) + worth.get(second, 0.0)) / 2
+        (first, second): (worth[first] + worth[second]) / 2
         for first, second in pairwise(terms)
+        if first in worth and second in worth  # else no chunk holds the pair
     }
 
 
@@ -97,14 +102,15 @@ def combine(
     chunk gets a share of the score of the chunks before and after it.
     """
     known = {found.id: found for found in (*near, *words)}
-    by_words = [Hit(id=f.id, score=f.score + PHRASE * _phrases(f.terms, pairs)) for f in words]
+    needles = [(f" {first} {second} ", worth) for (first, second), worth in pairs.items()]
+    by_words = [Hit(id=f.id, score=f.score + PHRASE * _phrases(f.terms, needles)) for f in words]
     by_vector = [Hit(id=f.id, score=f.score) for f in near]
     hits = fuse([by_words, by_vector], [WORDS, VECTORS])
     return _shared(hits, known)
 
 
-def _phrases(terms: str, pairs: Mapping[tuple[str, str], float]) -> float:
-    return sum(worth for (a, b), worth in pairs.items() if f" {a} {b} " in terms)
+def _phrases(terms: str, needles: Sequence[tuple[str, float]]) -> float:
+    return sum([worth for needle, worth in needles if needle in terms])
 
 
 def _shared(hits: list[Hit], known: Mapping[int, Found]) -> list[Hit]:

@@ -3,12 +3,11 @@
 Names in code count whole and by their parts (`parseHttpHeader` is also parse, http, header).
 Endings are cut off in a simple English way, the same for what is stored and what is asked, so other
 languages lose little by it. A weight is BM25's, with the chunk's length already in it; what is rare
-among the chunks counts more, and that is known only when somebody asks.
+among the chunks counts more; that is known only when somebody asks (`by_words` in queries.sql).
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -71,8 +70,3 @@ def weights_of(terms: Iterable[str]) -> dict[str, float]:
     length = sum(counts.values())
     norm = K1 * (1 - B + B * length / USUAL_LENGTH)
     return {term: n * (K1 + 1) / (n + norm) for term, n in counts.items()}
-
-
-def rarity(*, holding: int, total: int) -> float:
-    """How much a term counts that `holding` of `total` chunks hold."""
-    return math.log(1 + (total - holding + 0.5) / (holding + 0.5))

@@ -172,24 +172,30 @@ where p.text ilike $1 and ($2::boolean is null or p.is_memory = $2)
 order by p.id desc limit $3
 
 -- name: search_all_vectors
-select v.passage_id as id, -(v.vec <#> $2::text::halfvec) as score
-from memory_vectors v
-where v.model_id = $1 and ($3::boolean is null or v.is_memory = $3)
-order by v.vec <#> $2::text::halfvec, v.passage_id limit $4
+select near.id, -near.distance as score
+from (
+    -- The inner selects stand alone so that they are worked out once, not for every row.
+    select v.passage_id as id, v.vec <#> (select $2::text::halfvec) as distance
+    from memory_vectors v
+    where v.model_id = $1 and ($3::boolean is null or v.is_memory = $3)
+    order by distance, v.passage_id limit $4
+) as near order by near.distance, near.id
 
 -- name: search_bits
 with near as materialized (
     select b.passage_id from memory_bits b
     where b.model_id = $1 and ($3::boolean is null or b.is_memory = $3)
-    -- The inner select stands alone so that it is worked out once, not for every row.
     order by b.bits <~> (
         select binary_quantize($2::text::halfvec - c.center) from memory_centers c where c.model_id = $1)
     limit $5
 )
-select v.passage_id as id, -(v.vec <#> $2::text::halfvec) as score
-from memory_vectors v
-where v.passage_id = any(array(select near.passage_id from near)) and v.model_id = $1
-order by v.vec <#> $2::text::halfvec, v.passage_id limit $4
+select best.id, -best.distance as score
+from (
+    select v.passage_id as id, v.vec <#> (select $2::text::halfvec) as distance
+    from memory_vectors v
+    where v.passage_id = any(array(select near.passage_id from near)) and v.model_id = $1
+    order by distance, v.passage_id limit $4
+) as best order by best.distance, best.id
 
 -- name: beside
 select hit.id, other.id as neighbour, other.place - hit.place as step

@@ -6,9 +6,11 @@ goes into the prompt as framed data, is bounded, and is never extracted again (o
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 from coordinator.context import NONCE
+from coordinator.memory.trust import STEM, telling_words
 from coordinator.memory.types import Query
 from core.hygiene import delimit, visible
 
@@ -26,6 +28,7 @@ SAID_CAP = 1_000
 LINE_CAP = 240
 LIMIT = 12
 KINDS: tuple[Literal["memories", "messages"], ...] = ("memories", "messages")
+_WORD = re.compile(r"[^\W_]+")
 SOURCE = "what you remember of the owner; it may matter now"
 
 
@@ -37,24 +40,42 @@ def worth_it(found: Found, *, near: float) -> bool:
     return found.label != "untrusted" and (found.coverage >= COVERED or found.nearness >= near)
 
 
-def line_of(found: Found) -> str:
-    """A memory or an earlier message in one line."""
-    text = " ".join(visible(found.text).split())
-    if len(text) > LINE_CAP:
-        text = text[: LINE_CAP - 1].rstrip() + "…"
+def excerpt(text: str, query: str, cap: int) -> str:
+    """The `cap` characters of `text` that hold most of the query's words; the earliest of equals.
+
+    What somebody said once often stands in the middle of a long message about other things.
+    """
+    if len(text) <= cap:
+        return text
+    stems = telling_words(query)
+    places = [(m.start(), m[0].casefold()[:STEM]) for m in _WORD.finditer(text)]
+    hits = [(at, stem) for at, stem in places if stem in stems][:200]
+    reach, best, most = cap * 2 // 3, 0, 0
+    for number, (at, _) in enumerate(hits):
+        count = len({stem for start, stem in hits[number:] if start < at + reach})
+        if count > most:
+            best, most = at, count
+    start = max(0, min(best - cap // 6, len(text) - cap))
+    head, tail = "…" if start else "", "…" if start + cap < len(text) else ""
+    return head + text[start : start + cap - len(head) - len(tail)].strip() + tail
+
+
+def line_of(found: Found, query: str = "") -> str:
+    """A memory or an earlier message in one line; of a long one what the query is about."""
+    text = excerpt(" ".join(visible(found.text).split()), query, LINE_CAP)
     who = found.layer or {"owner": "the owner said", "assistant": "you said"}.get(
         found.role, "said"
     )
     return f"- {found.at:%Y-%m-%d} {who}: {text}"
 
 
-def packed(found: Sequence[Found], *, budget: int) -> str:
+def packed(found: Sequence[Found], *, budget: int, query: str = "") -> str:
     """The lines that fit into `budget` bytes, best first, framed as data; empty without any."""
     label = "owner" if all(one.label == "owner" for one in found) else "untrusted"
     room = budget - len(delimit("", source=SOURCE, label=label, nonce=NONCE).encode())
     lines: list[str] = []
     for one in found:
-        line = line_of(one)
+        line = line_of(one, query)
         room -= len(line.encode()) + 1
         if room < 0:
             break
@@ -83,12 +104,13 @@ class Recall:
             query = Query(text=text, limit=LIMIT, kinds=kind, before=before)
             found += await self._search.find(query, vectors=vectors)
         near = self._near()
-        return packed([one for one in found if worth_it(one, near=near)], budget=budget)
+        worth = [one for one in found if worth_it(one, near=near)]
+        return packed(worth, budget=budget, query=text)
 
     async def answer(self, words: str, *, limit: int = 8) -> str:
         """What the model's tool `recall` is told."""
         found = await self._search.find(Query(text=words[:SAID_CAP], limit=limit))
-        return packed(found, budget=4_000) or "Nothing is remembered about that."
+        return packed(found, budget=4_000, query=words) or "Nothing is remembered about that."
 
     def _near(self) -> float:
         names = [embedder.name for embedder in self._search.embedders]

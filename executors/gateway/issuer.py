@@ -55,7 +55,7 @@ class Issuer:
         return cls(key, made)
 
     def leaf(self, host: Host, now: datetime, until: datetime) -> bytes:
-        """Key and chain for `host`, as PEM; with the authority itself, by which browsers know us."""
+        """Key and chain for `host`, as PEM, with the authority itself: browsers know us by it."""
         issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         builder = _builder("AgentAI egress", self._leaf_key, (now, until))
         builder = (

@@ -48,12 +48,16 @@ ZIPPED = frozenset(("docx", "pptx", "xlsx", "xlsm", "odt", "ods", "odp", "epub")
 def main(arguments: list[str]) -> int:
     """The process; returns its exit code."""
     if arguments[0] == "--child":
-        return child(Path(arguments[1]), Path(arguments[2]))
-    command = [sys.executable, "-P", "-m", "executors.reader", "--child", *arguments]
+        return child(Path(arguments[2]), Path(arguments[3]), cpu_s=int(arguments[1]))
+    command = [
+        sys.executable, "-P", "-m", "executors.reader", "--child", str(CPU_S), *arguments
+    ]  # fmt: skip
     try:
         done = subprocess.run(command, timeout=WALL_S, check=False)  # noqa: S603 - ourselves
     except subprocess.TimeoutExpired:
         return refuse(TOO_LONG)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    sys.stdout.write(f"used: {peak} MB\n")
     return done.returncode if done.returncode in {0, REFUSED} else refuse(_died(done.returncode))
 
 
@@ -71,9 +75,9 @@ def refuse(reason: str) -> int:
     return REFUSED
 
 
-def child(source: Path, target: Path) -> int:
+def child(source: Path, target: Path, *, cpu_s: int) -> int:
     """Reads and writes, within limits."""
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S + 5))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 5))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     scratch = Path.cwd() / ".reader"  # a library is unpacked and loaded from there: no noexec
@@ -102,7 +106,7 @@ def lines_of(source: Path) -> Iterator[Line]:
     if is_binary(content):
         raise CannotRead(BROKEN)
     for piece in pieces(decoded(content)):
-        yield {"page": None, "headings": [], "text": piece}
+        yield {"page": None, "headings": [], "text": piece, "by": "plain"}
 
 
 def write(target: Path, lines: Iterator[Line]) -> None:

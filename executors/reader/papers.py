@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-Line = dict[str, Any]  # what is written: page, headings, text
+Line = dict[str, Any]  # what is written: page, headings, text, and which library read it (by)
 
 _TITLE = re.compile(r"^(#{1,6})[ \t]+(.{2,200}?)[ \t]*$", re.MULTILINE)
 _FRONT = re.compile(r"\A---\n.*?\n(?=#|\S)", re.DOTALL)
@@ -59,6 +59,7 @@ def _pdf(path: Path) -> Iterator[Line]:
     with path.open("rb") as file:
         if b"%PDF-" not in file.read(1024):
             raise CannotRead(BROKEN)
+    found, titles, by = [], {}, "kreuzberg"
     try:
         result = _extract(path)
         titles = _titles(result.content)
@@ -66,14 +67,13 @@ def _pdf(path: Path) -> Iterator[Line]:
     except CannotRead as error:
         if str(error) == ENCRYPTED:
             raise
-        found, titles = _by_pypdf(path), {}
     if not any(text.strip() for _, text in found):
-        found, titles = _by_pypdf(path), {}
+        found, titles, by = _by_pypdf(path), {}, "pypdf"
     if not any(text.strip() for _, text in found):
         raise CannotRead(NO_TEXT)
     for number, text in found:
         if text.strip():
-            yield from _lines(with_titles(text, titles), page=number)
+            yield from _lines(with_titles(text, titles), page=number, by=by)
 
 
 def _by_pypdf(path: Path) -> list[tuple[int, str]]:
@@ -118,9 +118,13 @@ def _web(path: Path) -> Iterator[Line]:
         include_comments=False, favor_recall=True,
     )  # fmt: skip
     whole = _FRONT.sub("", _extract(path).content)
-    # An article that is a small part of the page was not what the page is about.
-    best = article if article and len(article) * 3 >= len(whole) else whole
-    yield from _lines(best)
+    # An article that is a small part of the page was not what the page is about; of a very short
+    # page only the words are taken, and its headings are lost.
+    is_all = bool(article) and len(article) * 3 >= len(whole)
+    if is_all and (_TITLE.search(article) or not _TITLE.search(whole)):
+        yield from _lines(article, by="trafilatura")
+    else:
+        yield from _lines(whole)
 
 
 def _other(path: Path, ending: str) -> Iterator[Line]:
@@ -138,6 +142,6 @@ def _slides(markdown: str) -> Iterator[Line]:
         yield from _lines(part, page=number)
 
 
-def _lines(text: str, *, page: int | None = None) -> Iterator[Line]:
+def _lines(text: str, *, page: int | None = None, by: str = "kreuzberg") -> Iterator[Line]:
     for piece in pieces(text.replace("\x00", "\ufffd")):
-        yield {"page": page, "headings": [], "text": piece}
+        yield {"page": page, "headings": [], "text": piece, "by": by}

@@ -22,6 +22,10 @@ SITE = "evil.example"
 SHOWN = 4000
 VIA = {"via_bot": {"id": 1, "is_bot": True, "first_name": "x"}}
 FORWARDED = {"forward_origin": {"type": "hidden_user", "date": 1, "sender_user_name": "x"}}
+ORIGINS = {
+    "via_bot": "[sent through the inline bot @unknown]\n",
+    "forward_origin": "[forwarded from x, written 1970-01-01 00:00 UTC]\n",
+}
 FOREIGN = pytest.mark.parametrize("how", [VIA, FORWARDED], ids=["inline bot", "forwarded"])
 
 
@@ -113,7 +117,8 @@ async def test_a_command_that_somebody_else_wrote_is_text(
 ) -> None:
     await quiet.hears(message=message(command, **how))
     await quiet.hears(edited_message=message(f"{command} 2", **how))
-    assert await pending(quiet) == [(f"{command} 2", True)]
+    (sign,) = how
+    assert await pending(quiet) == [(f"{ORIGINS[sign]}{command} 2", True)]
     assert await quiet.approvals.live_grants() == ()
     assert await quiet.service.tasks.live() == ()
 
@@ -127,7 +132,8 @@ async def test_a_correction_of_what_somebody_else_wrote_stays_theirs(
     await quiet.database.execute("update tasks set kind = 'agent', origin_message_id = 5000")
     for more in (how, {}):  # also should Telegram leave the sign out of the edited message
         await quiet.hears(edited_message=message(f"read {SITE} {len(more)}", **more))
-        assert await pending(quiet) == [(f"read {SITE} {len(more)}", True)]
+        told = "".join(ORIGINS[sign] for sign in more)
+        assert await pending(quiet) == [(f"{told}read {SITE} {len(more)}", True)]
         await turn(quiet)
     assert await words(quiet, task) == ()
     inputs = await quiet.database.fetchval("select count(*) from task_inputs")

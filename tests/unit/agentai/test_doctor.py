@@ -74,8 +74,8 @@ def test_the_last_line_counts(problems: int, text: str) -> None:
 def test_every_part_has_a_check() -> None:
     names = [check.name for check in CHECKS]
     assert names == [
-        "python", "settings", "home", "secret-key", "postgres", "redis", "telegram", "model",
-        "engine", "container", "disk", "clock",
+        "python", "settings", "home", "secret-key", "postgres", "memory", "redis", "telegram",
+        "model", "engine", "container", "disk", "clock",
     ]  # fmt: skip
 
 

@@ -29,8 +29,9 @@ def test_every_kind_is_read_and_said_back(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "file changed", "file changed /etc/passwd", "file changed ../x", "file changed ~/x",
-     "url changed ftp://x", "url changed http://user@host/", "command exits zero: x",
-     "task 12", "trigger BAD! has news", "anything"],
+     "url changed ftp://x", "url changed https://[::1/x",
+     "url changed https://example.org:99999/x", "url changed http://user@host/",
+     "command exits zero: x", "task 12", "trigger BAD! has news", "anything"],
 )  # fmt: skip
 def test_other_lines_are_refused_with_a_hint(text: str) -> None:
     with pytest.raises(UserFacing) as caught:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import UserFacing
-from heartbeat.imap import address_of, may_pass, read_mail
+from heartbeat.imap import MAIL_BYTES, address_of, may_pass, read_mail
 
 
 def test_a_mail_is_read() -> None:
@@ -24,6 +24,33 @@ def test_a_mail_is_read() -> None:
 @given(st.binary(max_size=400))
 def test_no_bytes_break_the_reader(raw: bytes) -> None:
     assert read_mail(1, raw).uid == 1
+
+
+DEEP = b"(" * 20_000
+PARTS = b"".join(
+    b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(900)
+)
+
+
+@pytest.mark.parametrize(
+    ("raw", "sender"),
+    [
+        (b"From: " + DEEP + b"\r\n\r\nx", ""),
+        (b"From: a@b.c\r\nContent-Type: " + DEEP + b"\r\n\r\nx", "a@b.c"),
+        (b"From: a@b.c\r\nContent-Disposition: " + DEEP + b"\r\n\r\nx", "a@b.c"),
+        (b'From: a@b.c\r\nContent-Type: text/plain; charset="\x00"\r\n\r\nx', "a@b.c"),
+        (PARTS, ""),
+        (b"From: a@b.c, " + b"d@e.f, " * 500 + b"\r\n\r\nx", ""),
+    ],
+    ids=["deep sender", "deep type", "deep disposition", "odd charset", "deep parts", "many"],
+)
+def test_a_mail_that_is_made_to_break_the_parser_is_passed_over(raw: bytes, sender: str) -> None:
+    assert read_mail(1, raw[:MAIL_BYTES]).sender == sender
+
+
+def test_headers_that_take_the_parser_seconds_are_not_parsed() -> None:
+    raw = b"From: " + b'"' * 60_000 + b"\r\nSubject: s\r\nX-Long: " + b"," * 60_000 + b"\r\n\r\nx"
+    assert read_mail(1, raw).subject == "s"
 
 
 HEADERS = ["From", "Subject", "Content-Type", "Content-Transfer-Encoding"]

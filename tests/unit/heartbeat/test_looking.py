@@ -112,3 +112,25 @@ async def test_without_a_database_a_look_is_tried_again_at_the_next_beat(tmp_pat
     assert await looking.look_all([page]) == {}
     outside.failure = None
     assert (await looking.look_all([page]))["page"].value == "https://x.example.org"
+
+
+async def test_what_was_wrong_with_a_check_goes_with_it(tmp_path: Path) -> None:
+    outside = Outside()
+    looking = looker(outside, tmp_path)
+    page = check("page", "url changed https://x.example.org")
+    outside.failure = Denied("page_refused", "It may not be read.")
+    await looking.look(page)
+    looking.forget_others([page])
+    assert told(looking) == ["It may not be read."]
+    looking.forget_others([check("page", "url changed https://y.example.org")])
+    assert told(looking) == []
+
+
+async def test_a_file_that_cannot_even_be_named_holds_up_no_other_check(tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    looking = looker(Outside(), tmp_path)
+    found = await looking.look_all(
+        [check("circle", "file changed circle/x"), check("nul", "file changed a\0b"),
+         check("file", "file changed a.md")]
+    )  # fmt: skip
+    assert [found[name].value for name in ("circle", "nul", "file")] == [None, None, "missing"]

@@ -1,5 +1,6 @@
 """What may come of an event."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from heartbeat.trigger_types import STARTS_MAX, Event, Kind, Trigger, handling, order_for
@@ -43,3 +44,12 @@ def test_a_flood_starts_a_bounded_number_of_tasks() -> None:
     assert handling(trigger(), started_today=STARTS_MAX - 1) == "start"
     assert handling(trigger(), started_today=STARTS_MAX) == "over_cap"
     assert handling(trigger(instructions=" "), started_today=0) == "keep"
+
+
+def test_what_still_waits_when_its_trigger_is_paused_starts_nothing() -> None:
+    paused = replace(trigger(), state="paused")
+    assert handling(paused, started_today=0) == "stopped"
+
+
+def test_a_task_tells_which_kind_of_trigger_started_it() -> None:
+    assert order_for(trigger("mail"), event("x"), nonce="abcdef0123456789").kind == "mail"

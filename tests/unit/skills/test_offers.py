@@ -73,3 +73,15 @@ def test_only_the_skill_itself_is_replaced(tmp_path: Path) -> None:
     assert (owner / "sent.md").read_text() == "the former one"
     install_offer(bundle, owner, known={"sent.md"})
     assert (owner / "sent.md").read_text().endswith("new\n")
+
+
+def test_a_skill_that_could_not_be_replaced_stays(tmp_path: Path) -> None:
+    owner = tmp_path / "owner"
+    owner.mkdir()
+    (owner / "sent.md").write_text("the former one")
+    bundle = read_offer(sent(tmp_path, "new.md", TEXT.format(body="new")), tmp_path / "staging")
+    assert bundle is not None
+    (bundle.staging / "skills" / "sent.md").unlink()
+    with pytest.raises(UserFacing):
+        install_offer(bundle, owner, known={"sent.md"})
+    assert (owner / "sent.md").read_text() == "the former one"
