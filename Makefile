@@ -1,7 +1,7 @@
 # Two commands do everything: `make up` runs AgentAI here, `make test` checks it.
 # Both set up what is missing first; when nothing changed that costs a fraction of a second.
 .DEFAULT_GOAL := help
-.PHONY: help up test lint lock wheels bench chaos security autonomy doctor clean venv dev engine image
+.PHONY: help up test lint lock wheels bench chaos security autonomy eval doctor clean venv dev engine image
 SHELL := /bin/bash
 bin := .venv/bin
 
@@ -47,6 +47,9 @@ security: dev image ## attack it: every figure of docs/security.md; suites="agen
 autonomy: dev image ## what heartbeat, schedules and skills cost, and whether skills stay inside their manifests
 	@$(bin)/python -m bench.autonomy
 	@$(bin)/python -m bench.skills
+
+eval: dev image ## recall and speed of memory, documents and context; says so where public data is missing
+	@for part in memory knowledge context; do $(bin)/python -m bench.$$part || failed=1; done; exit $${failed:-0}
 
 doctor: venv ## check every part and say how to mend it
 	@$(bin)/agentai doctor

@@ -48,8 +48,9 @@ class StartReport:
         lines: list[str] = []
         if state.is_ready and state.name not in self._told:
             self._told.add(state.name)
-            text = state.text.removeprefix(f"{state.name}: ") or "runs"
-            lines.append(_row(state.name, text))
+            text = state.text.removeprefix(f"{state.name}: ")
+            is_said = text not in {"", state.name}
+            lines.append(_row(state.name, text if is_said else "runs"))
         for saying in state.sayings:
             if saying not in self._told:
                 self._told.add(saying)

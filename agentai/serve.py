@@ -207,6 +207,7 @@ class Service:
             conversation=self.conversation, tasks=self.tasks, store=self.store, files=files
         )
         conversing.rules = self.rules_command
+        conversing.looking = self.looking
         self.speech.join(self, conversing, presses=presses, after=after)
         self.dispatcher = Dispatcher(
             database=self.database, inbox=self.inbox, facts=self.facts, ownership=self.ownership,

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from bench.memory import Offline
 from bench.results import save
+from bench.vectors import Offline
 from coordinator.packing import prompt_cap
 from tests.support.long_talk import facts, long_talk
 from tests.support.model_server import last_user, say

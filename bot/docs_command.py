@@ -14,6 +14,7 @@ names is said again before anything is deleted.
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING
 
 from bot.cards import Card, short
@@ -41,6 +42,7 @@ LISTED = 20
 SHOWN = 5
 QUOTE = 320
 PASSAGE_CAP = 3_500
+HEADING = re.compile(r"^#{1,6} +", re.MULTILINE)
 TOO_OLD = "This button is too old."
 USAGE = """Documents that I can answer from.
 
@@ -209,7 +211,7 @@ def passages_card(found: Sequence[Passage]) -> Card:
     """The passages that answer, shortened, each with a button for the whole. Pure."""
     parts: list[str | tuple[str, str]] = []
     for number, passage in enumerate(found, start=1):
-        text = short(" ".join(passage.text.split()), QUOTE)
+        text = short(" ".join(HEADING.sub("", passage.text).split()), QUOTE)
         parts += [("bold", f"{number}. {short(passage.place, 160)}"), "\n", text, "\n\n"]
     keys = (tuple((f"Passage {n}", f"o:p:{p.id}") for n, p in enumerate(found, start=1)),)
     return Card(piece=compose(*parts), keys=keys)

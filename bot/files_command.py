@@ -199,6 +199,5 @@ class FilesCommand:
         text = f"Undone: what task #{done.task} changed in {names}."
         if done.task == THE_OWNER:
             text = f"Undone: {names} is back."
-        await route.say(
-            self._store, message.sender.chat_id, f"{text} /undo takes back what was before."
-        )
+        more = "/undo again takes back the change before it."
+        await route.say(self._store, message.sender.chat_id, f"{text} {more}")

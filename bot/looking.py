@@ -1,15 +1,19 @@
 """/look: what a task's browser shows now, and pictures on their way into the chat.
 
 A look lives only in Redis: one that is lost is asked for again. The picture comes out of a
-container, so its caption says that, and it is sent as a file that Telegram shows.
+container, so its caption says that. It goes as a photo, which Telegram draws anew; what is none
+for Telegram goes as a file.
 """
 
 from __future__ import annotations
 
+import asyncio
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.delivery import FilePayload, text_payload
+from bot.pictures import how_shown, shape_of
 from bot.render import compose
 from core.errors import UserFacing
 from core.tasks import has_ended
@@ -24,6 +28,20 @@ if TYPE_CHECKING:
     from core.tasks import Task, TaskStore
 
 USAGE = "Say which task: /look 3. It shows what the task's browser sees now."
+NOT_NOW = "I cannot ask the task now."
+_SHOW_ME = re.compile(
+    r"(?:(?:please|ok|and|can you|could you|now)[ ,]+)*"
+    r"(?:show me|let me (?:see|look)|what do you see|what does (?:it|the page) look like|/?look)"
+    r"(?: (?:it|this|that|what you see|what you are doing|"
+    r"(?:at )?(?:the |your )?(?:page|browser|screen|picture|screenshot|site)))?"
+    r"(?: (?:right )?now)?(?:,? please)?[ .!?]*",
+    re.IGNORECASE,
+)
+
+
+def wants_look(text: str) -> bool:
+    """Whether these words, said to a task, only ask to see its browser."""
+    return _SHOW_ME.fullmatch(" ".join(text.split())) is not None
 
 
 class Looking:
@@ -41,10 +59,19 @@ class Looking:
 
     async def look(self, route: Route, _message: Message, rest: str) -> None:
         """/look."""
-        task = await self._wanted(rest.strip().removeprefix("#"))
-        if not await self._bus.publish("control", kind="look", no=str(task.no)):
-            raise UserFacing("I cannot ask the task now.", "Please try again in a moment.")
+        await self._ask(await self._wanted(rest.strip().removeprefix("#")))
         del route  # the picture is the answer
+
+    async def said_to(self, task: Task, text: str) -> bool:
+        """Takes "show me", said to a task with a browser; False when it says something else."""
+        is_look = task.box == "browser" and not has_ended(task.state) and wants_look(text)
+        if is_look:
+            await self._ask(task)
+        return is_look
+
+    async def _ask(self, task: Task) -> None:
+        if not await self._bus.publish("control", kind="look", no=str(task.no)):
+            raise UserFacing(NOT_NOW, "Please try again in a moment.")
 
     async def _wanted(self, number: str) -> Task:
         if not number:
@@ -82,8 +109,9 @@ class Looking:
                 filename=path.name, caption=caption, path=str(path),
                 reply_to=task.origin_message_id,
             )  # fmt: skip
+            shape = await asyncio.to_thread(shape_of, path)
             await self._store.enqueue_alone(
-                task.chat_id, picture, method="file", key=key, task_no=task.no
+                task.chat_id, picture, method=how_shown(shape), key=key, task_no=task.no
             )
         self._wake_outbox()
 

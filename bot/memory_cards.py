@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LISTED = 20
 LINE = 200
+WHOLE = 3_500
 LAYERS = {"fact": "", "preference": "", "episode": "happened", "note": "for now"}
 NOTHING = "I remember nothing yet. /remember my sister's name is Anna"
 NOT_FOUND = "I remember nothing about that."
@@ -48,13 +49,19 @@ def memories_card(
         for memory in doubtful:
             parts += ["\n", ("bold", str(memory.id)), f" {_shown(memory.text)}"]
     parts.append(f"\n\n{FOOT}{_late(waiting)}")
-    return Card(piece=compose(*parts), keys=tuple(keep_keys(memory.id) for memory in doubtful))
+    return Card(piece=compose(*parts), keys=tuple(_keys(m.id, m.text, LINE) for m in doubtful))
 
 
 def _late(waiting: Waiting) -> str:
     if not waiting.failed:
         return ""
     return f"\n\n{waiting.total} messages wait to be learnt from; I will try again by myself."
+
+
+def _keys(memory_id: int, text: str, cap: int) -> tuple[Button, ...]:
+    """The owner keeps only what they see in whole; the rest can be dropped."""
+    keys = keep_keys(memory_id)
+    return keys if _shown(text, cap) == _shown(text, len(visible(text))) else keys[1:]
 
 
 def keep_keys(memory_id: int) -> tuple[Button, ...]:
@@ -66,10 +73,10 @@ def doubtful_card(memory_id: int, text: str) -> Card:
     """Asks about something that does not stand in the owner's own words."""
     return Card(
         piece=compose(
-            ("bold", "Shall I remember this?"), f"\n{_shown(text, 1000)}\n\n",
+            ("bold", "Shall I remember this?"), f"\n{_shown(text, WHOLE)}\n\n",
             "It is not in your own words, so I keep it apart until you decide.",
         ),
-        keys=(keep_keys(memory_id),),
+        keys=(_keys(memory_id, text, WHOLE),),
     )  # fmt: skip
 
 
@@ -90,6 +97,11 @@ def _who(found: Found) -> str:
     return {"owner": "You:", "assistant": "I:"}.get(found.role, "Said:")
 
 
+def _whose(found: Found) -> str:
+    """Who said it; a memory is named by its place in the list alone."""
+    return "" if found.memory_id is not None else f"{_who(found)} "
+
+
 def name_of(found: Found) -> str:
     """What a button calls it: m12 a memory, p34 a message."""
     return f"m{found.memory_id}" if found.memory_id is not None else f"p{found.message_id}"
@@ -102,7 +114,7 @@ def forget_card(found: Sequence[Found]) -> Card:
     ]  # fmt: skip
     keys: list[tuple[Button, ...]] = []
     for number, one in enumerate(found, start=1):
-        parts += ["\n", ("bold", f"{number}."), f" {_who(one)} {_shown(one.text)}"]
+        parts += ["\n", ("bold", f"{number}."), f" {_whose(one)}{_shown(one.text)}"]
         keys.append(((f"Forget {number}.", f"m:f:{name_of(one)}"),))
     if len(found) > 1:
         keys.append(((f"Forget all {len(found)}", "m:a"),))
@@ -113,7 +125,7 @@ def history_text(memory: Memory, earlier: Sequence[Memory]) -> str:
     """What is believed now, and what was before."""
     lines = [f"{memory.id} {line_of(memory)}"]
     lines += [f"before: {line_of(one)}" for one in earlier]
-    return "\n".join(lines) if earlier else f"{lines[0]}\nNothing was known before it."
+    return "\n".join(lines) if earlier else f"{lines[0]}\nThere is no earlier version."
 
 
 def export_json(memories: Sequence[Memory]) -> str:

@@ -28,7 +28,7 @@ from bot.memory_cards import (
     memories_card,
     name_of,
 )
-from coordinator.memory.recall import KINDS
+from coordinator.memory.recall import KINDS, about, near_of
 from coordinator.memory.turns import OFF, SWITCH_ON
 from coordinator.memory.types import Found, NewMemory, Query
 from core.errors import UserFacing
@@ -84,7 +84,8 @@ class MemoryCommand:
         if not rest.strip():
             raise UserFacing(RECALL_USAGE)
         found = await self._search.find(Query(text=rest, limit=10, embed_s=EMBED_S))
-        await route.show(self._store, message.sender.chat_id, found_card(found))
+        fit = about(found, near=near_of(self._search))
+        await route.show(self._store, message.sender.chat_id, found_card(fit))
 
     async def forget(self, route: Route, message: Message, rest: str) -> None:
         """/forget: shows what would go."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot.delivery import DeletePayload, text_payload
 from bot.render import plain, render
+from bot.render.split import split
 from core.errors import Bug
 
 if TYPE_CHECKING:
@@ -61,9 +62,11 @@ class Route:
     async def show(
         self, store: OutboxStore, chat_id: int, card: Card, *, reply_to: int | None = None
     ) -> None:
-        """Says a card with buttons."""
-        payload = text_payload(card.piece, keys=card.keys, reply_to=reply_to)
-        await store.enqueue(self.session, chat_id, payload, method="text")
+        """Says a card with buttons; of a long one the last message carries them."""
+        *before, last = split(card.piece) or (card.piece,)
+        payloads = [text_payload(piece, reply_to=reply_to) for piece in before]
+        for payload in (*payloads, text_payload(last, keys=card.keys, reply_to=reply_to)):
+            await store.enqueue(self.session, chat_id, payload, method="text")
         self.has_messages = True
 
     async def delete(self, store: OutboxStore, message: Message) -> None:

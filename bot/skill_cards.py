@@ -154,13 +154,13 @@ def list_card(shelf: Shelf, wanted: str = "") -> Card:
         return Card(
             piece=compose("There is no such skill." if word else "There are no skills yet.")
         )
-    parts: list[Part] = [("bold", f"{len(entries)} skills")]
+    parts: list[Part] = [("bold", f"{len(entries)} skill{'s' if len(entries) != 1 else ''}")]
     for entry in entries[:LISTED_CAP]:
         parts += ["\n", ("bold", entry.skill.name), f" · {_word(entry)} · {_brief(entry)}"]
     if len(entries) > LISTED_CAP:
         parts.append(f"\n… and {len(entries) - LISTED_CAP} more: /skills WORD finds them.")
     if shelf.problems:
-        parts.append(f"\n\n{len(shelf.problems)} problems: /skill problems")
+        parts.append(f"\n\n{len(shelf.problems)} not readable: /skill problems")
     parts.append("\n\n/skill NAME WORDS runs one, /skill NAME alone shows it.")
     found = [_switch(entry) for entry in entries[:KEYS_CAP]]
     keys = tuple(tuple(found[i : i + 2]) for i in range(0, len(found), 2))

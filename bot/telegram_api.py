@@ -121,6 +121,8 @@ class TelegramApi(telegram.Bot):
             content = await self.request.retrieve(f"{self.base_file_url}/{path}", read_timeout=120)
         except TelegramError as error:
             raise _sorted(error) from error
+        if len(content) > cap:
+            raise Refused("file is too big")
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{target.name}.part")
         part.write_bytes(content)

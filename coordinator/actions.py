@@ -127,8 +127,8 @@ class Actions:
 
     async def _files(self, chat_id: int, wanted: list[int | str]) -> tuple[TaskFile, ...]:
         """Files by the numbers of those that were sent, or by the names of the owner's."""
-        numbers = [n if isinstance(n, int) else int(n) for n in wanted if str(n).isdecimal()]
-        names = [n for n in wanted if isinstance(n, str) and not n.isdecimal()]
+        numbers = [int(n) for n in wanted if isinstance(n, int) or _is_number(n)]
+        names = [n for n in wanted if isinstance(n, str) and not _is_number(n)]
         rows = await self._conversation.files(chat_id, numbers)
         missing = set(numbers) - {row["id"] for row in rows}
         if missing:
@@ -231,6 +231,11 @@ class Actions:
             raise UserFacing("Only the owner can change that.", "They can use /config.")
         config = await self._config.set(wanted.name, wanted.value, actor="agent")
         return f"{wanted.name} is now {config.shown(wanted.name)}."
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text is a file's number; longer ones are names."""
+    return text.isdecimal() and len(text) < 19
 
 
 def one_line(task: Task) -> str:

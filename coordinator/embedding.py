@@ -16,7 +16,7 @@ import sys
 import time
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, overload
 
 from core.errors import Bug, Retryable, UserFacing
@@ -101,6 +101,20 @@ class Embedder:
         vectors = tuple(vector for part in parts for vector in part.vectors)
         self._dimensions[parts[0].model] = parts[0].dimension
         return Embedded(model=parts[0].model, dimension=parts[0].dimension, vectors=vectors)
+
+    async def embed_by(self, model: str, texts: Sequence[str], *, kind: Side) -> Embedded:
+        """The same by this very model: the one in force or one that was.
+
+        `Retryable` when it cannot be asked any more: it is of no service that is set now.
+        """
+        if model == self.name:
+            return await self.embed(texts, kind=kind)
+        if model == OFFLINE_MODEL:
+            return await self._offline(texts, kind)
+        route = chosen(await self._config.current())
+        if route is None:
+            raise Retryable("the service of that model is not set any more")
+        return await self._remote(replace(route, model=model), texts)
 
     async def _offline(self, texts: Sequence[str], kind: Side) -> Embedded:
         job, timeout_s = ("embed_query", QUERY_S) if kind == "query" else (

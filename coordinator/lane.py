@@ -3,6 +3,10 @@
 A turn starts at once. A message that arrives before it has acted or answered ends the attempt and
 starts one with both; after `MAX_JOINS` the turn is left to finish, so that a stream of messages
 cannot keep an answer away for ever. Tasks are never waited for.
+
+Threat: a picture, a paste or a model's answer on which our own code fails every time, and the chat
+with it, since the same turn begins again and again. So a turn is tried `TRIES` times; then it ends
+with a sentence. What is only away (`Retryable`) is waited for, however long.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from coordinator.store import Held, Work
 from coordinator.turn import Turn
-from core.errors import Retryable
+from core.errors import ConfigError, Retryable
 from core.spawn import forever, held
 
 if TYPE_CHECKING:
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_JOINS = 20
+TRIES = 3
+FAILED_TEXT = "Something in this made my program fail ({error}). Please say it another way."
 
 
 class Lane:
@@ -34,6 +40,7 @@ class Lane:
         self._parts = parts
         self._summariser = summariser
         self._news = asyncio.Event()
+        self._failures = 0
 
     def wake(self) -> None:
         """There may be new messages, or pending ones have changed."""
@@ -79,9 +86,23 @@ class Lane:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if not (attempt.done() or turn.has_acted or joins >= MAX_JOINS):
                 return True
-            await attempt
+            await self._ended(turn, attempt)
         self._summariser.consider(self._chat_id)
         return False
+
+    async def _ended(self, turn: Turn, attempt: asyncio.Task[None]) -> None:
+        """Waits for the attempt; one that failed too often is ended with a sentence."""
+        try:
+            await attempt
+        except (Retryable, ConfigError):
+            raise
+        except Exception as error:  # the gate around a turn: one that always fails must end
+            self._failures += 1
+            if self._failures < TRIES:
+                raise
+            log.exception("a turn is given up", extra={"chat": self._chat_id})
+            await turn.give_up(FAILED_TEXT.format(error=type(error).__name__))
+        self._failures = 0
 
 
 class Lanes:

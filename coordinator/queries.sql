@@ -7,7 +7,7 @@ on conflict do nothing
 returning id
 
 -- name: find_owner_message
-select id, text, coalesce(corrects, id) as original, is_forwarded, files, has_foreign from messages
+select id, text, coalesce(corrects, id) as original, is_forwarded, files, has_foreign, is_spoken from messages
 where chat_id = $1 and telegram_id = $2 and role = 'owner'
 order by id desc limit 1
 
@@ -15,7 +15,7 @@ order by id desc limit 1
 update messages set text = $2 where id = $1 and turn_id is null returning id
 
 -- name: refresh_text
-update messages set text = $2 where id = $1
+update messages set text = $2 where id = $1 and turn_id is not null
 
 -- name: join_album
 update messages
@@ -64,8 +64,14 @@ from messages where turn_id = $1 and role = 'owner' order by id
 
 -- name: start_turn
 with started as (insert into turns (chat_id, state) values ($1, 'open') returning id),
-     claimed as (update messages set turn_id = (select id from started) where id = any($2::bigint[]))
-select id from started
+     claimed as (
+         -- Only as the turn saw them: what was corrected or grew meanwhile makes it begin anew.
+         update messages m set turn_id = (select id from started)
+         from unnest($2::bigint[], $3::text[], $4::int[]) as seen (id, text, files)
+         where m.id = seen.id and m.turn_id is null and cardinality(m.files) = seen.files
+           and (m.is_forwarded or m.text = seen.text)
+         returning m.id)
+select id, (select count(*) from claimed) as claimed from started
 
 -- name: save_steps
 update turns set steps = $2 where id = $1
@@ -73,11 +79,17 @@ update turns set steps = $2 where id = $1
 -- name: answer_new
 with started as (
          insert into turns (chat_id, state, ended_at) values ($1, 'done', clock_timestamp()) returning id),
-     claimed as (update messages set turn_id = (select id from started) where id = any($2::bigint[])),
+     claimed as (
+         -- Only as the turn saw them: what was corrected or grew meanwhile makes it begin anew.
+         update messages m set turn_id = (select id from started)
+         from unnest($2::bigint[], $3::text[], $4::int[]) as seen (id, text, files)
+         where m.id = seen.id and m.turn_id is null and cardinality(m.files) = seen.files
+           and (m.is_forwarded or m.text = seen.text)
+         returning m.id),
      said as (
          insert into messages (chat_id, role, text, turn_id)
-         select $1, 'assistant', $3, id from started)
-select id from started
+         select $1, 'assistant', $5, id from started)
+select id, (select count(*) from claimed) as claimed from started
 
 -- name: answer_open
 with ended as (update turns set state = 'done', ended_at = clock_timestamp() where id = $2),

@@ -3,7 +3,8 @@
 Threat: text that is not the owner's becomes an order that stands in every prompt from then on. So
 what the model's tool asks for is kept only when its telling words stand in what the owner wrote in
 this turn, and no model can lift a rule or make one milder: only the owner's command or button does.
-Every change is in the audit trail. The executor hosts read `hold` at each effect.
+Every change is in the audit trail. The executor hosts read `hold` at each effect. What the owner
+had approved and no task had used by then is approved no more: "until I say so" came later.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     Source = Literal["heard", "model", "command"]
 
 SQL = load_queries("coordinator", "standing.sql")
+WITHDRAW_UNUSED = load_queries("core.approvals")["withdraw_unused"]
 MOST = 20
 MOST_WITH_HOLDS = 24  # an order that restrains is kept when there is no room for others
 FULL = UserFacing(f"There are {MOST} standing rules already.", "/rules lifts one.")
@@ -149,6 +151,8 @@ class StandingRules:
             await self.teller.tell(session, chat_id, rule)
 
     async def _note(self, session: Session, kind: str, rule: Rule, **more: str) -> None:
+        if kind != "rule.lifted" and rule.hold is not Hold.NONE:
+            await session.execute(WITHDRAW_UNUSED, None)
         body = {"rule": rule.no, "hold": str(rule.hold), "text": rule.text, **more}
         await self._audit.append(session, kind, body)
 

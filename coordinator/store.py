@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NewType
 
 from coordinator.context import SUMMARY_CAP, ChatMessage, Said, clip
 from core.db import storable
+from core.errors import Retryable
 from core.sql import load_queries
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ class Conversation:
     async def find(self, session: Session, chat_id: int, telegram_id: int) -> Row | None:
         """What the owner's message says by now.
 
-        Columns id, text, original (its first row's id), is_forwarded, files, has_foreign.
+        Columns id, text, original (its first row's id), is_forwarded, files, has_foreign,
+        is_spoken.
         """
         return await session.fetchrow(SQL["find_owner_message"], chat_id, telegram_id)
 
@@ -106,7 +108,7 @@ class Conversation:
         return await session.fetchval(SQL["replace_pending_text"], *args) is not None
 
     async def refresh(self, session: Session, message_id: int, text: str) -> None:
-        """What a message tells has moved on, such as a live location; nobody is asked anew."""
+        """What an answered message tells has moved on, as a live location; nobody is asked anew."""
         await session.execute(SQL["refresh_text"], message_id, storable(text))
 
     async def join_album(self, session: Session, new: NewMessage) -> bool:
@@ -152,9 +154,11 @@ class Conversation:
         return Held(seconds=held_s) if held_s > 0 else _work(chat_id, rows)
 
     async def start(self, session: Session, work: Work) -> TurnId:
-        """Makes the turn durable before its first act; takes its messages."""
-        ids = [m.id for m in work.messages]
-        return TurnId(await session.fetchval(SQL["start_turn"], work.chat_id, ids))
+        """Makes the turn durable before its first act; takes its messages.
+
+        `Retryable` when one of them is no longer what the turn saw; so does `answer`.
+        """
+        return _claimed(await session.fetchrow(SQL["start_turn"], *_seen(work)), work)
 
     async def save_steps(
         self, session: Session, turn_id: TurnId, steps: Sequence[ChatMessage]
@@ -167,9 +171,8 @@ class Conversation:
         if work.turn_id is not None:
             await session.execute(SQL["answer_open"], work.chat_id, work.turn_id, storable(text))
             return work.turn_id
-        ids = [m.id for m in work.messages]
-        args = (work.chat_id, ids, storable(text))
-        return TurnId(await session.fetchval(SQL["answer_new"], *args))
+        args = (*_seen(work), storable(text))
+        return _claimed(await session.fetchrow(SQL["answer_new"], *args), work)
 
     # --- context ---
 
@@ -211,6 +214,19 @@ class Conversation:
     async def has_pictures(self, chat_id: int) -> bool:
         """Whether the owner ever sent a picture."""
         return bool(await self._db.fetchval(SQL["has_pictures"], chat_id))
+
+
+def _seen(work: Work) -> tuple[object, ...]:
+    """The messages as the turn saw them."""
+    said = work.messages
+    return work.chat_id, [m.id for m in said], [m.text for m in said], [len(m.files) for m in said]
+
+
+def _claimed(row: Row | None, work: Work) -> TurnId:
+    """The new turn, if it took all of its messages; else the caller's transaction must not end."""
+    if row is None or row["claimed"] != len(work.messages):
+        raise Retryable("a message was changed while it was being answered", 0.0)
+    return TurnId(row["id"])
 
 
 def _work(

@@ -11,13 +11,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from core.db import storable
 from core.errors import UserFacing
+
+NAME_CAP = 60
 
 
 class _Arguments(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, str_strip_whitespace=True)
 
 
+# What does not fit into Postgres is told to the model here; there it would break the whole turn.
+TaskNumber = Annotated[int, Field(ge=1, lt=2**31)]
+FileNumber = Annotated[int, Field(ge=1, lt=2**63)]
 FileName = Annotated[str, Field(min_length=1, max_length=400)]
 
 
@@ -26,7 +32,7 @@ class Delegate(_Arguments):
 
     title: Annotated[str, Field(min_length=1, max_length=200)]
     instructions: Annotated[str, Field(min_length=1, max_length=20_000)]
-    files: Annotated[list[int | FileName], Field(max_length=20)] = []
+    files: Annotated[list[FileNumber | FileName], Field(max_length=20)] = []
     skill: Annotated[str, Field(max_length=64)] = ""
     browser: bool = False
 
@@ -40,19 +46,19 @@ class SearchSkills(_Arguments):
 class ListTasks(_Arguments):
     """Look at the tasks, or at one of them."""
 
-    no: int | None = None
+    no: TaskNumber | None = None
 
 
 class CancelTask(_Arguments):
     """Stop a task."""
 
-    no: int
+    no: TaskNumber
 
 
 class SteerTask(_Arguments):
     """Tell a running task something."""
 
-    no: int
+    no: TaskNumber
     text: Annotated[str, Field(min_length=1, max_length=8_000)]
 
 
@@ -65,7 +71,7 @@ class SearchDocs(_Arguments):
 class Look(_Arguments):
     """See a picture of an earlier message."""
 
-    photo: int
+    photo: FileNumber
 
 
 class AskOwner(_Arguments):
@@ -154,16 +160,29 @@ def parse_call(call: ToolCall) -> Call:
     """The call as a typed value. `UserFacing` holds what the model must mend."""
     kind = _BY_NAME.get(call.name)
     if kind is None:
-        raise UserFacing(f"There is no tool {call.name[:60]!r}.", f"Tools: {', '.join(_BY_NAME)}.")
+        name = storable(call.name[:NAME_CAP])
+        raise UserFacing(f"There is no tool {name!r}.", f"Tools: {', '.join(_BY_NAME)}.")
     try:
-        arguments = json.loads(call.arguments or "{}")
-        return kind.model_validate(arguments)
+        return kind.model_validate(_storable(json.loads(call.arguments or "{}")))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "arguments"
         raise UserFacing(f"{call.name}: {where}: {first['msg']}") from None
     except (ValueError, RecursionError):
         raise UserFacing(f"{call.name}: the arguments are not valid JSON.") from None
+
+
+def _storable(found: object) -> object:
+    """Texts without NUL and lone surrogates, which JSON holds and Postgres refuses."""
+    match found:
+        case str():
+            return storable(found)
+        case list():
+            return [_storable(item) for item in found]
+        case dict():
+            return {key: _storable(item) for key, item in found.items()}
+        case _:
+            return found
 
 
 def _tool(

@@ -21,12 +21,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from coordinator.gathering import gather
-from coordinator.knowledge.answering import numbered
+from coordinator.knowledge.answering import growing, numbered
 from coordinator.packing import pack
 from coordinator.ports import Reply
 from coordinator.streaming import DraftPace
-from coordinator.tools import LOOK, SCHEMAS, SEARCH_DOCS
+from coordinator.tools import LOOK, SCHEMAS, SEARCH_DOCS, ToolCall
 from coordinator.vision import NO_VISION
+from core.db import storable
 from core.errors import Retryable, UserFacing
 from core.models import routes
 from core.spawn import held
@@ -55,12 +56,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ROUNDS = 8
+CALLS_CAP = 20  # of one answer
+TOO_MANY_CALLS = "error: not done, too many calls at once. Make fewer."
 RETRIES_S = (1.0, 4.0, 10.0, 20.0)
-NO_MODEL = """No model is set up yet, so I can only run commands.
+NO_MODEL = """No model is set up yet, so I can only do what commands ask for.
 
 • Add a key from openrouter.ai: `/config model.api_key KEY`
 • Or use your own service: `/config model.base_url ADDRESS` and `/config model.coordinator NAME`
-• `/run COMMAND` runs a shell command in a fresh container, without any model."""
+• Without any model: `/run COMMAND` in a container, `/remember`, `/docs`, `/files`; see /help"""
 TOO_MANY_ROUNDS = (
     "I could not come to an answer in a reasonable number of steps. Please say it another way."
 )
@@ -120,6 +123,11 @@ class Turn:
                 if await self._act(answer):
                     return
             await self._answer(TOO_MANY_ROUNDS)
+
+    async def give_up(self, text: str) -> None:
+        """Ends the turn with `text` after it failed for good."""
+        self._is_blind = False
+        await self._answer(text)
 
     async def _ask(self, config: Config) -> Answer | None:
         """The model's next word; None when the turn ended because no model answers."""
@@ -202,7 +210,7 @@ class Turn:
         while True:
             await self._draft_wanted.wait()
             self._draft_wanted.clear()
-            text = self._so_far()
+            text = growing(self._so_far())
             if len(text) < DraftPace.MIN_CHARACTERS:
                 continue
             if self._pace.is_open:
@@ -212,9 +220,14 @@ class Turn:
             await asyncio.shield(self._open_draft(text))
 
     async def _open_draft(self, text: str) -> None:
-        async with self._commits, self._p.database.transaction() as session:
-            await self._make_durable(session)
-            await self._p.voice.open_draft(session, self._reply(text))
+        before = self._work
+        try:
+            async with self._commits, self._p.database.transaction() as session:
+                await self._make_durable(session)
+                await self._p.voice.open_draft(session, self._reply(text))
+        except BaseException:
+            self._work = before  # nothing of this was committed
+            raise
         self._pace.is_open = True
         self._p.voice.wake()
 
@@ -238,20 +251,24 @@ class Turn:
 
     async def _act_in_one_commit(self, answer: Answer) -> bool:
         before = self._work
-        steps = [_as_step(answer)]
+        calls = [_storable(call) for call in answer.tool_calls]
+        steps = [_as_step(answer.text, calls)]
         effects: list[Effect] = []
         try:
             async with self._commits, self._p.database.transaction() as session:
                 turn_id = await self._make_durable(session)
-                for call in answer.tool_calls:
-                    effect = await self._p.actions.carry_out(session, self._work, turn_id, call)
-                    effects.append(effect)
-                    steps.append({"role": "tool", "tool_call_id": call.id, "content": effect.text})
+                for index, call in enumerate(calls):
+                    told = TOO_MANY_CALLS
+                    if index < CALLS_CAP:
+                        effect = await self._p.actions.carry_out(session, self._work, turn_id, call)
+                        effects.append(effect)
+                        told = effect.text
+                    steps.append({"role": "tool", "tool_call_id": call.id, "content": told})
                 await self._p.conversation.save_steps(session, turn_id, [*self._steps, *steps])
                 await self._record(session, answer)
                 if question := next((e.question for e in effects if e.question), None):
                     await self._say_question(session, question)
-        except Retryable:
+        except BaseException:
             self._work = before  # nothing of this was committed
             raise
         self._steps += steps
@@ -309,16 +326,23 @@ class Turn:
         )  # fmt: skip
 
 
-def _as_step(answer: Answer) -> ChatMessage:
+def _storable(call: ToolCall) -> ToolCall:
+    """Without what neither Postgres nor a request can hold."""
+    return ToolCall(
+        id=storable(call.id), name=storable(call.name), arguments=storable(call.arguments)
+    )
+
+
+def _as_step(text: str, tool_calls: Sequence[ToolCall]) -> ChatMessage:
     calls = [
         {
             "id": call.id,
             "type": "function",
             "function": {"name": call.name, "arguments": _valid_json(call.arguments)},
         }
-        for call in answer.tool_calls
+        for call in tool_calls
     ]
-    return {"role": "assistant", "content": answer.text or None, "tool_calls": calls}
+    return {"role": "assistant", "content": storable(text) or None, "tool_calls": calls}
 
 
 def _valid_json(arguments: str) -> str:

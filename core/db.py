@@ -1,5 +1,7 @@
 """Postgres: one small pool, transactions, and the translation of "it is away" into `Retryable`.
 
+A statement that our own code got wrong is no outage: it raises `Bug`, so that nobody waits for it.
+
 Nothing here holds state that a restart of Postgres could lose: a broken connection fails the
 statement under way with `Retryable`, the caller's lane tries again, and the pool dials anew. JSON
 columns travel as Python values.
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import asyncpg
 
-from core.errors import Retryable
+from core.errors import AgentAIError, Bug, Retryable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -38,6 +40,15 @@ _AWAY = (
     OSError,
     TimeoutError,
 )
+# asyncpg raises the same class for a closed connection and for a wrong number of arguments.
+_OURS = "the server expects"
+
+
+def _sorted(error: Exception, after_s: float = 0.2) -> AgentAIError:
+    """Whose fault it is: ours, or Postgres is away."""
+    if isinstance(error, asyncpg.InterfaceError) and str(error).startswith(_OURS):
+        return Bug(f"a statement of ours is wrong: {str(error).splitlines()[0]}")
+    return Retryable(f"Postgres is away: {type(error).__name__}", after_s)
 
 
 class Session(Protocol):
@@ -125,7 +136,7 @@ class Database:
             async with self._pool.acquire(timeout=10) as connection:
                 yield _Connection(connection)
         except _AWAY as error:
-            raise Retryable(f"Postgres is away: {type(error).__name__}", 0.2) from error
+            raise _sorted(error) from error
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[Session]:
@@ -135,7 +146,7 @@ class Database:
             connection = await asyncpg.connect(self._dsn, timeout=5)
             yield _Connection(connection)
         except _AWAY as error:
-            raise Retryable(f"Postgres is away: {type(error).__name__}", 0.5) from error
+            raise _sorted(error, 0.5) from error
         finally:
             if connection is not None:
                 connection.terminate()
@@ -154,7 +165,7 @@ class Database:
             on_news()  # what was said before we listened
             await gone.wait()
         except _AWAY as error:
-            raise Retryable(f"Postgres is away: {type(error).__name__}", 0.5) from error
+            raise _sorted(error, 0.5) from error
         finally:
             if connection is not None:
                 connection.terminate()
@@ -167,7 +178,7 @@ class Database:
             async with self._pool.acquire(timeout=10) as connection, connection.transaction():
                 yield _Connection(connection)
         except _AWAY as error:
-            raise Retryable(f"Postgres is away: {type(error).__name__}", 0.2) from error
+            raise _sorted(error) from error
 
     async def fetch(self, query: str, *args: object) -> Sequence[Row]:
         """All rows of one statement."""

@@ -318,4 +318,6 @@ def _once(ask: Ask) -> Ask:
 
 def _sentence(verdict: Verdict) -> str:
     text = explain(verdict.code)
-    return f"{text} ({verdict.detail})" if verdict.detail else text
+    if not verdict.detail or verdict.detail.startswith("files:"):  # whoever asks names the files
+        return text
+    return f"{text} ({verdict.detail})"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from core.approvals import Remember
 from core.policy import Effect, EffectKind, Tier, secret_scope
-from executors.forms import kind_of
+from executors.forms import may_be_form
 from executors.overrides import is_git_fetch
 
 if TYPE_CHECKING:
@@ -52,11 +52,15 @@ def request_effect(asked: Asked, secrets: tuple[str, ...], *, in_production: boo
 
 
 def form_effect(effect: Effect, asked: Asked, *, has_secret: bool) -> Effect:
-    """A browser's request: what a form sends may buy or log in, so it is asked about each time."""
-    is_form = kind_of(asked.headers) in {"urlencoded", "multipart"}
-    if effect.tier is Tier.CHANGE and (is_form or has_secret):
-        return replace(effect, tier=Tier.DESTRUCTIVE)
-    return effect
+    """A browser's request: what a form sends may buy or log in, so it is asked about each time.
+
+    So is one that says it reads and sends a body all the same, which no page does.
+    """
+    if effect.tier is Tier.READ:
+        is_grave = has_secret or bool(asked.body and asked.method in READS)
+    else:
+        is_grave = has_secret or may_be_form(asked.headers)
+    return replace(effect, tier=Tier.DESTRUCTIVE) if is_grave else effect
 
 
 def request_arguments(asked: Asked, effect: Effect) -> dict[str, Json]:
@@ -66,6 +70,9 @@ def request_arguments(asked: Asked, effect: Effect) -> dict[str, Json]:
         "body": hashlib.sha256(asked.body).hexdigest(), "method": asked.method,
         "secrets": list(effect.secrets),
     }  # fmt: skip
+    if kinds := [value for name, value in asked.headers if name == b"content-type"]:
+        # The same bytes mean something else as another type.
+        arguments["type"] = b", ".join(kinds).decode("latin-1")
     return {**arguments, **production(effect)}
 
 

@@ -33,7 +33,7 @@ from executors.egress import (
 from executors.forms import fields, is_report, shown_fields, without
 from executors.gateway.ports import Forward, Inspect, Refused, Splice
 from executors.gateway.splices import Splices
-from executors.looks import ASKING, address_of
+from executors.looks import address_of
 from executors.overrides import is_overridden
 from executors.placeholders import misplaced
 from executors.task_secrets import TaskSecrets
@@ -63,6 +63,7 @@ OVERRIDDEN = Refused(
     code="override_refused",
     text="The request may not ask the server to read another method or place into it.",
 )
+AS_IT_IS = "The body as it is sent; it could not be taken apart:"
 REPORT = Refused(code="background", text="Reports that a browser makes by itself are not sent.")
 PLAIN_HTTP = Refused(code="plain_http", text="Port 443 is for https; use a tunnel.")
 
@@ -205,11 +206,10 @@ class TaskJudge:
         """The card with the page that asks; its picture goes before. A browser waits to the end."""
         if not await self._effects.will_ask(wanted):
             return wanted
-        found = await looks.take()
-        await looks.send(found, ASKING)
-        page = f"Page, as the container says: {address_of(found)}" if found is not None else ""
+        found = await looks.beside_card()
         form = fields(asked)
-        body = readable_body(asked.body) if form is None else shown_fields(form, self._stands)
+        body = _as_it_is(asked.body) if form is None else shown_fields(form, self._stands)
+        page = f"Page, as the container says: {address_of(found)}" if found is not None else ""
         display = "\n".join(text for text in (page, body) if text)
         return replace(wanted, ask=replace(wanted.ask, display=display))
 
@@ -280,6 +280,11 @@ class TaskJudge:
     def scrub(self, piece: bytes) -> bytes:
         """See the port."""
         return self._secrets.scrub(piece)
+
+
+def _as_it_is(body: bytes) -> str:
+    """A body that cannot be taken apart, marked: it may look like the fields of a form."""
+    return f"{AS_IT_IS}\n{readable_body(body)}" if body else ""
 
 
 def _rules(context: Context, host: Host, port: int) -> list[HostRule]:

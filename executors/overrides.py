@@ -1,6 +1,6 @@
 """Requests that ask the server to read another method or place than their first line says. Pure.
 
-Threat: many frameworks obey `X-HTTP-Method-Override: DELETE` in a POST, a form's field `_method`,
+Threat: many frameworks obey `X-HTTP-Method-Override: DELETE` in a POST, a field `_method`,
 or a path in `X-Original-URL`. What the kernel judged would then not be what the server does. Such
 requests are refused, even where the override says the same: nobody needs it. Servers behind CGI
 read `_` in a header's name as `-`, so both count.
@@ -24,6 +24,8 @@ _HEADERS = frozenset(
 )  # fmt: skip
 _FORMS = (b"application/x-www-form-urlencoded", b"multipart/form-data")
 _FIELD = re.compile(rb"(?:^|[?&;])\s*_method=|name\s*=\s*[\"']?_method\b", re.IGNORECASE)
+_JSON_FIELD = re.compile(rb'"_method"\s*:', re.IGNORECASE)
+_ESCAPE = re.compile(rb"\\u00([0-9a-f]{2})", re.IGNORECASE)
 _GIT_FETCH = b"application/x-git-upload-pack-request"
 _GIT_PATH = "/git-upload-pack"
 # A line of git begins with its own length; what follows it may stand right behind.
@@ -41,9 +43,19 @@ def is_overridden(asked: Asked) -> bool:
     _, mark, query = asked.target.partition("?")
     if mark and _FIELD.search(unquote_to_bytes(query)):
         return True
-    if not asked.body or not _is_form(asked.headers):
+    if not asked.body:
         return False
-    return _FIELD.search(unquote_to_bytes(asked.body)) is not None
+    if _is_form(asked.headers):
+        return _FIELD.search(unquote_to_bytes(asked.body)) is not None
+    return _JSON_FIELD.search(_ESCAPE.sub(_letter, asked.body)) is not None and _is_json(asked)
+
+
+def _is_json(asked: Asked) -> bool:
+    return any(b"json" in value.lower() for value in _all(asked.headers, "content-type"))
+
+
+def _letter(escape: re.Match[bytes]) -> bytes:
+    return bytes([int(escape[1], 16)])
 
 
 def _is_form(headers: Headers) -> bool:

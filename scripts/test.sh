@@ -23,4 +23,5 @@ export AGENTAI_PREPARE_BOXES=off # they are there
 workers=$(nproc)
 workers=$((workers < 2 ? 2 : workers > 4 ? 4 : workers))
 say "test: pytest on $workers workers"
-exec "$venv/bin/pytest" -n "$workers" "$@"
+# A worker that has run out of tests takes from the other, so that neither waits at the end.
+exec "$venv/bin/pytest" -n "$workers" --dist worksteal "$@"

@@ -3,7 +3,8 @@
     {"path": FILE} → {"data": base64, "media_type", "width", "height", "format", "frames"}
 
 Threat: a picture from a stranger. Only common formats are tried; its size in pixels is read from
-the header and refused before anything is decoded; the process has bounded memory and a cage. EXIF
+the header and refused before anything is decoded; the process has bounded memory and a cage. What
+a decoder raises about broken bytes (also what no documentation names) is a broken picture. EXIF
 (which may hold the place where it was taken) turns the picture and is then left out, with all other
 metadata.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import io
+import struct
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UserFacing
@@ -23,11 +25,24 @@ PIXELS_CAP = 80_000_000
 EDGE = 1568
 PNG_CAP = 1_500_000
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
+# Seen from decoders that were given mutated files, and their relatives.
+BROKEN = (
+    OSError, ValueError, SyntaxError, EOFError, LookupError, RuntimeError, TypeError,
+    AttributeError, ArithmeticError, MemoryError, struct.error,
+)  # fmt: skip
 
 
 def run(payload: dict[str, Any]) -> dict[str, Any]:
     """Opens, checks, turns, shrinks and writes it anew. Of an animation the first picture."""
-    with _open(payload["raw"]) as image:
+    raw = payload["raw"]
+    try:
+        return _made(raw)
+    except BROKEN as error:
+        raise UserFacing("The picture is broken.", "Send it again, or as JPEG.") from error
+
+
+def _made(raw: bytes) -> dict[str, Any]:
+    with _open(raw) as image:
         check_size(image.width, image.height)
         kind, frames = str(image.format), getattr(image, "n_frames", 1)
         small = _shrunk(image)

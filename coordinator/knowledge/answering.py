@@ -53,6 +53,7 @@ def framed(passages: Sequence[Passage], *, word: str) -> str:
 
 
 _MARK = re.compile(r"\[d(\d{1,9})\]")
+_BEGUN = re.compile(r"\[(?:d\d{0,9})?\Z")
 CITED_CAP = 8
 
 
@@ -66,3 +67,8 @@ def numbered(answer: str) -> tuple[str, tuple[int, ...]]:
         return f"[{place}]" if place else ""
 
     return _MARK.sub(shown, answer), ids
+
+
+def growing(answer: str) -> str:
+    """An answer that is still being written, without a mark that has only begun. Pure."""
+    return numbered(_BEGUN.sub("", answer))[0]

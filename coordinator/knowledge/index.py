@@ -70,6 +70,15 @@ class Index:
         rows = await self._db.fetch(SQL["by_vector"], row["id"], as_vector(vector), limit)
         return [_found(r) for r in rows]
 
+    async def former_models(self) -> dict[str, float]:
+        """Models that are being replaced, and the present one: the share of chunks each embedded.
+
+        Empty when there is no former model, which is nearly always.
+        """
+        if not await self._db.fetch(SQL["former_models"]):
+            return {}
+        return {row["name"]: row["share"] for row in await self._db.fetch(SQL["shares"])}
+
     async def _by_bits(self, model_id: int, vector: Sequence[float], limit: int) -> list[Found]:
         args = (model_id, as_vector(vector), limit, CANDIDATES)
         return [_found(row) for row in await self._db.fetch(SQL["by_bits"], *args)]

@@ -141,7 +141,8 @@ class Ingest:
 
     async def _settle(self) -> None:
         for document in await self._store.settle():
-            if document.chat_id is None or self._shown.pop(document.id, None) is None:
+            self._shown.pop(document.id, None)
+            if document.chat_id is None or document.chunks < LONG:
                 continue
             async with self._db.transaction() as session:
                 text = f"{document.name} is ready."

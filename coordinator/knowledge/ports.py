@@ -38,6 +38,9 @@ class Embedder(Protocol):
     async def embed(self, texts: Sequence[str], *, kind: Kind) -> Embedded:
         """The vectors. `Retryable` while the model is away, `UserFacing` when it needs mending."""
 
+    async def embed_by(self, model: str, texts: Sequence[str], *, kind: Kind) -> Embedded:
+        """The same by a former model. `Retryable` when it cannot be asked any more."""
+
 
 class Reader(Protocol):
     """Reads a file in a container of its own."""

@@ -128,6 +128,14 @@ on conflict (name) do update set name = excluded.name returning id, is_present, 
 -- name: present_model
 select id, has_center from knowledge_models where name = $1
 
+-- name: former_models
+select name from knowledge_models where not is_present order by id desc limit 2
+
+-- name: shares
+select m.name, (select count(*) from knowledge_vectors v where v.model_id = m.id)::float8
+    / greatest((select count(*) from knowledge_chunks), 1) as share
+from knowledge_models m
+
 -- name: make_present
 update knowledge_models set is_present = (id = $1)
 

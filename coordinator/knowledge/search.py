@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from coordinator.fusion import Hit, fuse, ordered
+from coordinator.fusion import Hit, fuse, ordered, spread
 from coordinator.knowledge.terms import terms_of
 from core.errors import Retryable, UserFacing
 from core.spawn import held
@@ -72,16 +73,46 @@ class Search:
         return found, pairs_of(terms, worth)
 
     async def _by_meaning(self, question: str) -> list[Found]:
+        """By the present model; while it replaces another one, by both."""
         if self._embedder is None:
             return []
+        present = self._embedder.name
+        shares = await self._index.former_models()
+        lists: list[tuple[list[Found], float]] = []
+        for model in (present, *(name for name in shares if name != present)):
+            if (vector := await self._vector(question, model)) is not None:
+                found = await self._index.by_vector(vector, model=model, limit=VECTOR_HITS)
+                lists.append((found, shares.get(model, 1.0)))
+        return merged(lists)
+
+    async def _vector(self, question: str, model: str) -> Sequence[float] | None:
+        """The question's vector; None when the model is away or not there in time."""
+        if self._embedder is None:
+            return None
         try:
             async with asyncio.timeout(EMBED_WITHIN_S):
-                embedded = await self._embedder.embed([question], kind="query")
+                embedded = await self._embedder.embed_by(model, [question], kind="query")
         except (Retryable, UserFacing, TimeoutError) as error:
-            log.info("searching by words only: %s", error)
-            return []
-        vector = embedded.vectors[0]
-        return await self._index.by_vector(vector, model=embedded.model, limit=VECTOR_HITS)
+            log.info("searching without %s: %s", model, error)
+            return None
+        return embedded.vectors[0]
+
+
+def merged(lists: Sequence[tuple[Sequence[Found], float]]) -> list[Found]:
+    """What several models found, each brought to the same scale. Pure.
+
+    A model counts by the share of the chunks that it has embedded: the best of a few says little.
+    """
+    if len(lists) == 1:
+        return list(lists[0][0])
+    best: dict[int, Found] = {}
+    for found, share in lists:
+        scores = {hit.id: hit.score for hit in spread([Hit(id=f.id, score=f.score) for f in found])}
+        for one in found:
+            score = share * scores[one.id]
+            if one.id not in best or best[one.id].score < score:
+                best[one.id] = replace(one, score=score)
+    return sorted(best.values(), key=lambda one: (-one.score, one.id))
 
 
 def pairs_of(terms: Sequence[str], worth: Mapping[str, float]) -> dict[tuple[str, str], float]:

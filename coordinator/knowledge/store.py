@@ -237,12 +237,12 @@ class Store:
         texts = [as_vector(vector) for vector in vectors]
         await self._db.execute(SQL["add_vectors"], model_id, list(ids), texts)
 
-    async def settle(self) -> list[Taken]:
+    async def settle(self) -> list[Progress]:
         """Marks as ready what is embedded wholly."""
-        rows = await self._db.fetch(SQL["settle"])
         return [
-            Taken(id=r["id"], name=r["name"], path="", size=0, source="", chat_id=r["chat_id"],
-                  taken=0, card=r["card"]) for r in rows
+            Progress(id=r["id"], name=r["name"], chat_id=r["chat_id"], card=r["card"],
+                     chunks=r["chunks"], done=r["chunks"])
+            for r in await self._db.fetch(SQL["settle"])
         ]  # fmt: skip
 
     async def progress(self) -> list[Progress]:

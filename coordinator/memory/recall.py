@@ -27,6 +27,7 @@ NEAR_ELSE = 0.5
 SAID_CAP = 1_000
 LINE_CAP = 240
 LIMIT = 12
+FEW = 3
 KINDS: tuple[Literal["memories", "messages"], ...] = ("memories", "messages")
 _WORD = re.compile(r"[^\W_]+")
 SOURCE = "what you remember of the owner; it may matter now"
@@ -37,7 +38,22 @@ def worth_it(found: Found, *, near: float) -> bool:
 
     What others wrote comes to mind only when it is asked for.
     """
-    return found.label != "untrusted" and (found.coverage >= COVERED or found.nearness >= near)
+    return found.label != "untrusted" and _is_about(found, near)
+
+
+def _is_about(found: Found, near: float) -> bool:
+    return found.coverage >= COVERED or found.nearness >= near
+
+
+def about(found: Sequence[Found], *, near: float) -> list[Found]:
+    """What fits what the owner looks for; the nearest few when nothing does."""
+    return [one for one in found if _is_about(one, near)] or list(found[:FEW])
+
+
+def near_of(search: Search) -> float:
+    """How near a passage must be to be about something, by the present embedder's scale."""
+    names = [embedder.name for embedder in search.embedders]
+    return NEAR.get(names[0], NEAR_ELSE) if names else NEAR_ELSE
 
 
 def excerpt(text: str, query: str, cap: int) -> str:
@@ -103,7 +119,7 @@ class Recall:
         for kind in KINDS:
             query = Query(text=text, limit=LIMIT, kinds=kind, before=before)
             found += await self._search.find(query, vectors=vectors)
-        near = self._near()
+        near = near_of(self._search)
         worth = [one for one in found if worth_it(one, near=near)]
         return packed(worth, budget=budget, query=text)
 
@@ -111,7 +127,3 @@ class Recall:
         """What the model's tool `recall` is told."""
         found = await self._search.find(Query(text=words[:SAID_CAP], limit=limit))
         return packed(found, budget=4_000, query=words) or "Nothing is remembered about that."
-
-    def _near(self) -> float:
-        names = [embedder.name for embedder in self._search.embedders]
-        return NEAR.get(names[0], NEAR_ELSE) if names else NEAR_ELSE

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from coordinator.heavy.fetch_voice_model import kept, source
 from coordinator.speech.choosing import LocalModel, listener, listening_time_s
 from coordinator.speech.service import transcribe
-from core.errors import Retryable, UserFacing
+from core.errors import Bug, Retryable, UserFacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,10 +94,13 @@ class Hearing:
              "language": config.text("voice.language")},
             timeout_s=listening_time_s(min(seconds or max_s, max_s)),
         )  # fmt: skip
-        return Heard(
-            text=" ".join(str(body["text"]).split()), language=str(body["language"]),
-            seconds=float(str(body["duration_s"])),
-        )  # fmt: skip
+        try:
+            return Heard(
+                text=" ".join(str(body["text"]).split()), language=str(body["language"]),
+                seconds=float(str(body["duration_s"])),
+            )  # fmt: skip
+        except (KeyError, ValueError) as error:
+            raise Bug("what was heard arrived broken") from error
 
     async def _by_service(self, route: Route, path: Path, config: Config) -> Heard:
         found = await transcribe(route, path, language=config.text("voice.language"))

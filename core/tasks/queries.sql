@@ -6,8 +6,9 @@ values (nextval(case when $12 then 'quiet_task_numbers' else pg_get_serial_seque
         $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
         case when $8 = 'trigger' then '{untrusted}'::text[]
              when jsonb_array_length($7) > 0 then '{owner,private,untrusted}'::text[]
-             when $6::bigint is not null and exists (select 1 from messages
-                  where chat_id = $4 and (role = 'event' or is_forwarded or has_foreign)) then '{owner,untrusted}'::text[]
+             -- What the model may have read when it wrote the instructions: messages of others, documents.
+             when $6::bigint is not null and (exists (select 1 from documents) or exists (select 1 from messages
+                  where chat_id = $4 and (role = 'event' or is_forwarded or has_foreign))) then '{owner,untrusted}'::text[]
              else '{owner}'::text[] end)
 returning no
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from executors.browser.browser import Browser, Crashed, DialogOpen, Tab
+from executors.browser.browser import Browser
 from executors.browser.page import Page
 from executors.browser.pipe import BrowserGone, CallFailed, TooSlow
 from executors.browser.schemas import PROMPT, SCHEMAS
+from executors.browser.tabs import Crashed, DialogOpen, Tab
 from executors.browser.tools import BrowserTools
 from executors.worker import network
 from executors.worker.tools import BadCall

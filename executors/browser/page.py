@@ -11,7 +11,8 @@ from executors.browser.tree import Frame, Place, lines
 from executors.worker.tools import BadCall
 
 if TYPE_CHECKING:
-    from executors.browser.browser import Browser, Tab
+    from executors.browser.browser import Browser
+    from executors.browser.tabs import Tab
 
 FRAMES_CAP = 30
 TREE_S = 15.0

@@ -101,3 +101,8 @@ TABLE = """function(cap) {
 
 
 WHERE = "[scrollY, innerHeight, document.documentElement.scrollHeight]"
+TURN = {
+    "expression": "new Promise(r => requestAnimationFrame(() => setTimeout(r, 20)))",
+    "awaitPromise": True,
+}
+STATE = {"expression": "document.readyState", "returnByValue": True}

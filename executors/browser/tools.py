@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from executors.browser.browser import Crashed, DialogOpen
 from executors.browser.files import address, as_csv, as_json, free_path, in_workspace, safe_name
 from executors.browser.page import Page
 from executors.browser.pipe import BrowserGone, CallFailed, TooSlow
 from executors.browser.schemas import SCHEMAS
+from executors.browser.tabs import Crashed, DialogOpen
 from executors.browser.tree import page_text
 from executors.worker import network
 from executors.worker.tools import BadCall, as_data, text_argument
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from executors.browser.browser import Browser, Tab
+    from executors.browser.browser import Browser
+    from executors.browser.tabs import Tab
 
 OPEN_S = 30.0
 SETTLE_S = 8.0

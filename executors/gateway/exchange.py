@@ -3,29 +3,42 @@
 Threat: a secret that leaves for the wrong place or comes back readable. The judge sees the whole
 request first; bytes are booked before they leave; a response that cannot be read
 (compressed) is not passed on.
+
+A server may close a kept connection at the moment when the next request leaves, and nobody knows
+whether it was read. So what reads is sent once more, on a new one, when a kept one ended before its
+answer (RFC 9110 section 9.2.2). What changes is never repeated, and goes out on a kept one only
+when that was in use a moment ago: not after minutes in which the owner was asked.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import h11
 
-from core.errors import Denied
+from core.errors import Denied, Retryable
 from executors.gateway.headers import for_client, for_server, tokens
 from executors.gateway.ports import Refused
 from executors.gateway.scrub import Window, scrub_headers
-from executors.gateway.upstream import Origin, Upstream
+from executors.gateway.upstream import Gone, Origin, Upstream
 from executors.gateway.wire import Failed, Judged
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from executors.gateway.authority import Authority
     from executors.gateway.pipe import Pipe
     from executors.gateway.ports import Asked, Bounds, Forward, Headers, Judge
     from executors.gateway.upstream import Dialer
     from executors.gateway.wire import Store
+
+
+Decision = TypeVar("Decision")
+_READS = ("GET", "HEAD", "OPTIONS")
+UNDECIDED = "It cannot be decided now whether this may leave; try again."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +55,14 @@ class Tools:
         """Books bytes that are about to leave; raises `Denied`."""
         if (refused := self.judge.sent(count)) is not None:
             raise Denied(refused.code, refused.text)
+
+    async def decided(self, answer: Awaitable[Decision]) -> Decision:
+        """The judge's answer. What fails on our side is answered, too: a cut tells nobody why."""
+        try:
+            async with asyncio.timeout(self.bounds.decide_s):
+                return await answer
+        except (OSError, Retryable) as error:
+            raise Failed(503, "undecided", UNDECIDED) from error
 
     async def note(self, error: Denied, place: str, method: str) -> None:
         """Has a refusal written down that the judge knows nothing of."""
@@ -72,11 +93,7 @@ class Exchange:
     async def _carry(self, asked: Asked, client: h11.Connection, allowed: Forward) -> str:
         """Sends what was allowed and brings the answer; returns its status."""
         sent = asked if allowed.body is None else replace(asked, body=allowed.body)
-        connection, data = _written(sent, allowed.headers)
-        self._tools.book(len(data))
-        upstream = await self._server(Origin(asked.scheme, asked.host, asked.port))
-        await upstream.send(connection, data)
-        response = await upstream.response()
+        upstream, response = await self._asked_server(sent, allowed.headers)
         answer = _Answer(self._pipe, client, _scrubbed(self._tools.judge, response, asked.method))
         try:
             await self._relay(upstream, answer)
@@ -86,21 +103,39 @@ class Exchange:
             raise
         return str(response.status_code)
 
+    async def _asked_server(self, sent: Asked, headers: Headers) -> tuple[Upstream, h11.Response]:
+        """Sends the request; the head of its answer, and where the rest comes from."""
+        origin = Origin(sent.scheme, sent.host, sent.port)
+        connection, data = self._booked(sent, headers)
+        is_change = sent.method not in _READS
+        if (kept := self._kept(origin, is_change=is_change)) is not None:
+            if is_change:
+                return kept, await kept.ask(connection, data)
+            with contextlib.suppress(Gone):
+                return kept, await kept.ask(connection, data)
+            connection, data = self._booked(sent, headers)
+        self.close()
+        pipe = await self._tools.dialer.open(origin)
+        made = self._upstream = Upstream(pipe, origin, self._tools.bounds)
+        return made, await made.ask(connection, data)
+
     async def _allowed(self, asked: Asked) -> Forward:
-        async with asyncio.timeout(self._tools.bounds.decide_s):
-            decision = await self._tools.judge.request(asked)
+        decision = await self._tools.decided(self._tools.judge.request(asked))
         if isinstance(decision, Refused):
             raise Judged(decision.code, decision.text)
         return decision
 
-    async def _server(self, origin: Origin) -> Upstream:
+    def _booked(self, sent: Asked, headers: Headers) -> tuple[h11.Connection, bytes]:
+        connection, data = _written(sent, headers)
+        self._tools.book(len(data))
+        return connection, data
+
+    def _kept(self, origin: Origin, *, is_change: bool) -> Upstream | None:
         kept = self._upstream
-        if kept is not None and kept.origin == origin and kept.is_reusable:
-            return kept
-        self.close()
-        pipe = await self._tools.dialer.open(origin)
-        self._upstream = Upstream(pipe, origin, self._tools.bounds)
-        return self._upstream
+        if kept is None or kept.origin != origin or not kept.is_reusable:
+            return None
+        is_stale = is_change and kept.idle_s > self._tools.bounds.fresh_s
+        return None if is_stale else kept
 
     async def _relay(self, upstream: Upstream, answer: _Answer) -> None:
         bounds = self._tools.bounds

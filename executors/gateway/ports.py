@@ -97,7 +97,8 @@ class Bounds:
     """Limits of one task's proxy: bytes, seconds and counts.
 
     `bodies` bounds all request bodies held at once. `held_back` must be at least as long as the
-    longest secret: so much of a response waits until it is known what follows.
+    longest secret: so much of a response waits until it is known what follows. `fresh_s` is how
+    long after its last use a connection to a server still carries what changes something.
     """
 
     head: int = 64 * 1024
@@ -113,3 +114,4 @@ class Bounds:
     hello_s: float = 10.0
     hang_up_s: float = 5.0
     decide_s: float = 3600.0
+    fresh_s: float = 1.0

@@ -49,7 +49,7 @@ class Tunnel:
             check_same_host(head.host, host, port)
         if has_more or not self._pipe.is_quiet:
             raise malformed("Bytes came before the CONNECT was answered.")
-        verdict = await self._tools.judge.connect(host, port)
+        verdict = await self._tools.decided(self._tools.judge.connect(host, port))
         if isinstance(verdict, Refused):
             raise Judged(verdict.code, verdict.text)
         origin = Origin("https", host, port)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
     from executors.gateway.authority import Authority
     from executors.gateway.hosts import Host
     from executors.gateway.ports import Bounds, Scheme
+
+
+class Gone(Failed):
+    """The server closed the connection, or broke the rules, before its answer was whole."""
+
+    def __init__(self) -> None:
+        text = "The server closed the connection or broke HTTP's rules."
+        super().__init__(502, "upstream_failed", text)
 
 
 class Origin(NamedTuple):
@@ -74,6 +83,12 @@ class Upstream:
         self.origin = origin
         self._bounds = bounds
         self._connection: h11.Connection | None = None
+        self._used_at = time.monotonic()
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since it last carried something."""
+        return time.monotonic() - self._used_at
 
     @property
     def is_reusable(self) -> bool:
@@ -86,36 +101,34 @@ class Upstream:
         )
         return is_done and self.pipe.is_quiet
 
-    async def send(self, connection: h11.Connection, request: bytes) -> None:
-        """Sends a whole request, made with `connection`; raises `Failed`."""
+    async def ask(self, connection: h11.Connection, request: bytes) -> h11.Response:
+        """Sends a whole request, made with `connection`; the head of its answer. `Failed`."""
         self._connection = connection
         try:
             await self.pipe.write(request, self._bounds.idle_s)
         except OSError as error:
-            raise _gone() from error
+            raise Gone from error
+        return await self._response()
 
-    async def response(self) -> h11.Response:
+    async def _response(self) -> h11.Response:
         """The response's head, after any interim ones; raises `Failed`."""
         while not isinstance(event := await self.next(), h11.Response):
             if not isinstance(event, h11.InformationalResponse) or event.status_code == 101:
-                raise _gone()
+                raise Gone
         return event
 
     async def next(self) -> h11.Event:
         """The next piece of the response; raises `Failed`."""
         if self._connection is None:
-            raise _gone()
+            raise Gone
         try:
             while (event := self._connection.next_event()) is h11.NEED_DATA:
                 self._connection.receive_data(await self.pipe.read(self._bounds.idle_s))
         except TimeoutError as error:
             raise Failed(504, "upstream_timeout", "The server did not answer in time.") from error
         except (OSError, ValueError, h11.RemoteProtocolError) as error:
-            raise _gone() from error
+            raise Gone from error
+        self._used_at = time.monotonic()
         if isinstance(event, h11.Event):
             return event
-        raise _gone()
-
-
-def _gone() -> Failed:
-    return Failed(502, "upstream_failed", "The server closed the connection or broke HTTP's rules.")
+        raise Gone

@@ -24,6 +24,7 @@ function fill(parent, text, start, end, entities, onCommand) {
     if (hole) fill(hole, text, entity.offset, stop, inner, onCommand);
     parent.append(outer);
     at = Math.max(at, stop);
+    if (isBlock(entity) && text[at] === "\n" && at < end) at += 1; // a block ends its own line
     i = next;
   }
   if (at < end) parent.append(text.slice(at, end));
@@ -42,6 +43,10 @@ function element(entity, content, onCommand) {
   if (entity.type === "spoiler" || entity.type.endsWith("blockquote")) return foldable(entity.type);
   const node = document.createElement(TAGS[entity.type] || "span");
   return [node, node];
+}
+
+function isBlock({ type }) {
+  return type === "pre" || type.endsWith("blockquote");
 }
 
 function link(address, content) {

@@ -10,6 +10,9 @@ export class Log {
     this.hooks = hooks; // { press, command, open, fileUrl }
     this.messages = new Map();
     this.rows = new Map();
+    this.isFollowing = true; // until somebody scrolls up
+    this.lastTop = 0;
+    node.addEventListener("scroll", () => this.scrolled(), { passive: true });
   }
 
   reset(messages) {
@@ -17,7 +20,15 @@ export class Log {
     this.messages.clear();
     this.rows.clear();
     for (const message of messages) if (!message.deleted) this.add(message);
+    this.isFollowing = true;
     this.node.scrollTop = this.node.scrollHeight;
+  }
+
+  // A smooth scroll to the end is under way for a while: only moving up ends the following.
+  scrolled() {
+    if (this.isAtEnd) this.isFollowing = true;
+    else if (this.node.scrollTop < this.lastTop) this.isFollowing = false;
+    this.lastTop = this.node.scrollTop;
   }
 
   get isAtEnd() {
@@ -25,6 +36,7 @@ export class Log {
   }
 
   toEnd() {
+    this.isFollowing = true;
     this.node.scrollTo({ top: this.node.scrollHeight, behavior: "smooth" });
   }
 
@@ -46,11 +58,11 @@ export class Log {
   change(message) {
     const row = this.rows.get(message.id);
     if (!row) return;
-    const wasAtEnd = this.isAtEnd;
+    const { isFollowing } = this;
     this.messages.set(message.id, message);
     row.replaceChildren();
     this.draw(row, message);
-    if (wasAtEnd) this.node.scrollTop = this.node.scrollHeight;
+    if (isFollowing) this.node.scrollTop = this.node.scrollHeight;
   }
 
   remove(id) {
@@ -99,6 +111,7 @@ export class Log {
     image.src = this.hooks.fileUrl(message.photo.file_id);
     image.alt = "Photo";
     image.loading = "lazy";
+    image.addEventListener("load", () => this.isFollowing && this.toEnd()); // it has a height only now
     return image;
   }
 

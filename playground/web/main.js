@@ -139,7 +139,7 @@ function on(events, kind, act) {
 }
 
 function arrived(message) {
-  const follow = log.isAtEnd || message.from === "me";
+  const follow = log.isFollowing || message.from === "me";
   if (message.from === "bot") typingUntil = 0;
   log.add(message);
   presence();
@@ -169,8 +169,8 @@ function showWelcome() {
 }
 
 function showDown() {
-  $("down").hidden = log.isAtEnd;
-  if (log.isAtEnd) unread = 0;
+  $("down").hidden = log.isFollowing;
+  if (log.isFollowing) unread = 0;
   $("unread").textContent = unread || "";
 }
 

@@ -251,7 +251,77 @@ async def test_the_owner_looks_in_and_a_cancel_closes_it(browsing: World) -> Non
     browsing.says("/look")
     shown = await browsing.sees("What the page looks like now.", WITHIN_S)
     assert f"https://{SHOP}/cart" in shown.text
+    asked = browsing.telegram.bot_messages()[0].id
+    browsing.says("Show me, please", reply_to=(await browsing.sees("wait there")).id)
+    again = await browsing.sees(lambda m: "Its container drew" in m.text and m.id != shown.id, 20)
+    assert again.id > asked
+    assert "was told" not in str(browsing.chat())
     browsing.says("/cancel 1")
     await browsing.sees("#1 cancelled", WITHIN_S)
     browsing.says("/look 1")
     await browsing.sees("#1 has ended, and its browser is gone.")
+
+
+# --- how it ends ---
+
+
+async def a_card_waits(world: World) -> Shown:
+    """A task that asks to buy the lamp, and then would look at the shop."""
+    world.model.script = browse(
+        "buy the lamp", open_page(f"https://{SHOP}/cart"), click('button "Buy now"'),
+        open_page(f"https://{SHOP}/"),
+    )  # fmt: skip
+    world.says("please buy the lamp")
+    return await card_after(world)
+
+
+def browsers(world: World) -> int:
+    """The containers of this world's host that hold a browser."""
+    client = docker.from_env(timeout=60)
+    label = f"agentai.host={(world.home / 'host_id').read_text().strip()}"
+    found = client.api.containers(filters={"label": label})
+    client.close()
+    return sum(container["Image"].startswith("agentai-browser") for container in found)
+
+
+async def none_is_left(world: World) -> None:
+    async with asyncio.timeout(WITHIN_S):
+        while await asyncio.to_thread(browsers, world):
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("command", ["/cancel 1", "/stop"])
+async def test_what_the_owner_ends_closes_the_browser_and_the_card(
+    browsing: World, sites: Sites, command: str
+) -> None:
+    card = await a_card_waits(browsing)
+    assert browsers(browsing) == 1
+    browsing.says(command)
+    await browsing.sees(lambda m: m.id == card.id and "the task has ended" in m.text, WITHIN_S)
+    await none_is_left(browsing)
+    assert sites.posts == []
+
+
+async def test_a_killed_executor_host_leaves_no_browser_and_no_card(
+    browsing: World, sites: Sites
+) -> None:
+    card = await a_card_waits(browsing)
+    browsing.executor.kill()
+    browsing.executor.start()
+    await browsing.executor.ready()
+    await browsing.sees(lambda m: m.id == card.id and not m.buttons, WITHIN_S)
+    await none_is_left(browsing)
+    assert sites.posts == []
+
+
+async def test_a_card_outlives_a_killed_serve_and_is_used_once(
+    browsing: World, sites: Sites
+) -> None:
+    card = await a_card_waits(browsing)
+    browsing.serve.kill()
+    browsing.serve.start()
+    await browsing.serve.ready()
+    press(browsing, card, "Approve")
+    await browsing.sees('heading "Shop"', WITHIN_S)
+    assert sites.posts == [("/shop/buy", "item=lamp&csrf=c5f1")]
+    await none_is_left(browsing)

@@ -9,6 +9,7 @@ evil.example.com    counts whatever reaches it
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,7 @@ OTHERS = {
 <label>File <input type=file name=file></label><button>Send</button></form>""",
     "/covered": """<button id=b>Below</button><div style="position:fixed;inset:0;background:#fff"
 id=over>Cookies? <button onclick="document.getElementById('over').remove()">Fine</button></div>""",
+    "/polls": "<h1>Polls</h1><script>fetch('/never')</script>",
     "/framed": "<h1>Outer</h1><iframe src=/cart title=cart></iframe>",
 }  # fmt: skip
 
@@ -130,10 +132,10 @@ class Sites:
             return web.Response(status=404)
         if request.method == "GET":
             self.gets.append(request.path_qs)
-            return self._get(request)
+            return await self._get(request)
         return await self._post(request)
 
-    def _get(self, request: web.Request) -> web.StreamResponse:
+    async def _get(self, request: web.Request) -> web.StreamResponse:
         path, query = request.path, request.query
         if path == "/form/2":
             return page(STEP_2.format(**{"day": "", **query}))
@@ -144,6 +146,8 @@ class Sites:
             return page(table(int(query.get("page", "1"))))
         if path == "/app/notes":
             return web.json_response(self.notes)
+        if path == "/never":
+            await asyncio.Event().wait()
         if path == "/report.csv":
             disposition = 'attachment; filename="Report 2026.csv"'
             return web.Response(body=b"a,b\n1,2\n", headers={"Content-Disposition": disposition})

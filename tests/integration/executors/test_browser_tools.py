@@ -132,6 +132,15 @@ async def test_a_page_that_hangs_is_given_up(do: Do, monkeypatch: pytest.MonkeyP
     assert 'heading "Shop"' in await do("open_page", url=f"{HERE}/")
 
 
+async def test_a_request_that_never_ends_does_not_hold_up_the_page(
+    do: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("executors.browser.browser.STUCK_S", 0.5)
+    page = await asyncio.wait_for(do("open_page", url=f"{HERE}/polls"), 20)
+    assert 'heading "Polls"' in page
+    assert "still loading" not in page
+
+
 async def test_the_browser_asks_for_nothing_by_itself(do: Do, sites: Sites) -> None:
     await do("open_page", url=f"{HERE}/")
     await do("wait", seconds=2)

@@ -232,3 +232,42 @@ async def test_the_page_finds_its_way_back_after_a_restart(browser: Browser) -> 
         await page.keyboard.press("Enter")
         await expect(page.locator(".row.me .bubble")).to_contain_text("still here")
         await second.stop()
+
+
+async def at_the_end(page: Page) -> bool:
+    return bool(
+        await page.evaluate(
+            "() => { const n = document.getElementById('log');"
+            " return n.scrollHeight - n.scrollTop - n.clientHeight < 4; }"
+        )
+    )
+
+
+async def test_what_comes_quickly_one_after_the_other_stays_in_view(
+    browser: Browser, telegram: PlaygroundServer, bot: Bot
+) -> None:
+    async with a_page(browser, telegram) as page:
+        for number in range(12):
+            await bot.say(f"message {number}\n" + "line\n" * 12)
+        await expect(page.locator(".row.bot").last).to_contain_text("message 11")
+        async with asyncio.timeout(10):
+            while not await at_the_end(page):
+                await asyncio.sleep(0.02)
+        await expect(page.locator("#down")).to_be_hidden()
+        await page.locator("#log").hover()
+        await page.mouse.wheel(0, -600)
+        await expect(page.locator("#down")).to_be_visible()
+        await bot.say("one more")
+        await expect(page.locator("#unread")).to_have_text("1")
+
+
+async def test_a_block_of_code_ends_its_own_line(
+    browser: Browser, telegram: PlaygroundServer, bot: Bot
+) -> None:
+    async with a_page(browser, telegram) as page:
+        pre = {"type": "pre", "offset": 6, "length": 2}
+        await bot.say("head\n\n42\n\nfoot", entities=[pre])
+        bubble = page.locator(".row.bot .bubble").last
+        await expect(bubble.locator("pre")).to_have_text("42")
+        after = await bubble.evaluate("n => n.querySelector('figure').nextSibling.textContent")
+        assert after == "\nfoot"

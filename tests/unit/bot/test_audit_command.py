@@ -28,6 +28,7 @@ def entry(kind: str, **body: object) -> Entry:
         (entry("effect.denied", reason="no_such_code"), "refused:"),
         (entry("effect.outcome", task=3, outcome="200"), "#3 done: 200"),
         (entry("secret.set", name="TOKEN", version=1), "secret kept TOKEN"),
+        (entry("schedule.created", schedule=2), "schedule made 2"),
         (entry("odd\u202ekind"), "odd\u27e8U+202E\u27e9kind"),
     ],
 )  # fmt: skip

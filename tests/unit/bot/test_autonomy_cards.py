@@ -115,6 +115,12 @@ def test_a_new_webhook_on_any_free_port_names_the_port_or_says_where_to_look() -
     assert "http://127.0.0.1:5/hooks/deploy" in made_text(new, "http://127.0.0.1:5/hooks/")
 
 
+def test_a_new_webhook_says_how_its_caller_signs() -> None:
+    text = made_text(trigger(), "http://127.0.0.1:5/hooks/")
+    assert "/secret set HOOK_DEPLOY hooks.invalid" in text
+    assert "X-AgentAI-Signature" in text
+
+
 @pytest.mark.parametrize(
     ("run", "said"),
     [

@@ -11,6 +11,7 @@ from executors.gateway.ports import Asked
 from executors.overrides import is_git_fetch, is_overridden
 
 FORM = (b"content-type", b"application/x-www-form-urlencoded; charset=utf-8")
+JSON = (b"content-type", b"application/json; charset=utf-8")
 PARTS = (b"content-type", b"Multipart/Form-Data; boundary=b")
 GIT = (b"content-type", b"application/x-git-upload-pack-request")
 WANT = b"0032want " + b"a" * 40 + b"\n00000009done\n"
@@ -37,6 +38,8 @@ def asked(
         asked("GET", "/", (b"x-forwarded-host", b"b.example")), asked("GET", "/",
         (b"forwarded", b"host=b")),
         asked("POST", "/?_method=DELETE"), asked("POST", "/a?b=c&_METHOD=DELETE"),
+        asked("POST", "/", JSON, body=b'{"_method": "DELETE"}'),
+        asked("POST", "/", JSON, body=b'{"a": {"\\u005fM\\u0065thod" : "put"}}'),
         asked("POST", "/?%5fmethod=DELETE"), asked("POST", "/", FORM, body=b"_method=put"),
         asked("POST", "/", FORM, body=b"a=b&_m%65thod=put"),
         asked("POST",
@@ -52,6 +55,7 @@ def test_a_request_that_asks_for_another_reading_is_found(request_: Asked) -> No
 @pytest.mark.parametrize(
     "request_",
     [
+        asked("POST", "/", JSON, body=b'{"a": "_method", "my_method": 1}'),
         asked("GET", "/"), asked("GET", "/_method=x"), asked("GET", "/?the_method=x"),
         asked("GET", "/?q=_method"), asked("POST", "/", FORM, body=b"my_method=1&a=_method"),
         asked("POST", "/", (b"content-type", b"text/plain"), body=b"_method=x"), asked("POST",

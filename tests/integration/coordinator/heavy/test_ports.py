@@ -216,3 +216,16 @@ async def test_a_service_that_is_away_is_retryable(parts: Parts, model: Scripted
     model.script = [Fault(status=503)]
     with pytest.raises(Retryable):
         await parts.extractor.extract(SAID, KNOWN, now=NOW)
+
+
+async def test_a_former_model_can_be_asked_as_long_as_something_can_answer_for_it(
+    parts: Parts, service: Service
+) -> None:
+    with pytest.raises(Retryable):
+        await parts.embedder.embed_by("former", ["hello"], kind="query")
+    await parts.set(embedding__model="present", embedding__base_url=service.url)
+    offline = await parts.embedder.embed_by(OFFLINE_MODEL, ["hello"], kind="query")
+    former = await parts.embedder.embed_by("former", ["hello"], kind="query")
+    present = await parts.embedder.embed_by("present", ["hello"], kind="query")
+    assert [one.model for one in (offline, former, present)] == [OFFLINE_MODEL, "former", "present"]
+    assert [asked["model"] for asked in service.asked] == ["former", "present"]

@@ -39,12 +39,18 @@ class Embedder:
     name: str = "first"
     is_away: bool = False
     asked: int = 0
+    gone: tuple[str, ...] = ()
 
     async def embed(self, texts, *, kind):
         if self.is_away:
             raise Retryable("away", 0.1)
         self.asked += len(texts)
         return Embedded(self.name, [self._one(text) for text in texts])
+
+    async def embed_by(self, model, texts, *, kind):
+        if self.is_away or model in self.gone:
+            raise Retryable("away", 0.1)
+        return Embedded(model, [self._one(text) for text in texts])
 
     def _one(self, text: str) -> list[float]:
         vector = [0.01] * SIDE
@@ -349,3 +355,60 @@ async def test_a_former_model_that_comes_back_is_found_again(base, monkeypatch):
         await base.embed()
         await base.store.tidy(await base.store.use_model(name))
         assert len(await base.index.by_vector(vector, model=name, limit=3)) == 1
+
+
+LONG_TEXT = "\n\n".join(f"# Part {n}\n\n{'words of it ' * 150}" for n in range(80))
+
+
+async def test_a_long_document_shows_how_far_it_is_in_one_message(base):
+    await base.add("book.md", LONG_TEXT)
+    await base.read()
+    await base.embed()
+    told = base.notices.told
+    assert told[0].startswith("book.md: read")
+    assert [text for text in told if text.endswith("% done.")] == told[1:-1]
+    assert len(told) > 5
+    assert told[-1] == "book.md is ready."
+
+
+async def test_a_long_document_whose_last_step_was_killed_is_told_to_be_ready(base):
+    await base.add("book.md", LONG_TEXT)
+    await base.read()
+    model = await base.store.use_model("first")
+    while batch := await base.store.unembedded(100):
+        vectors = [base.embedder._one(chunk.text) for chunk in batch]
+        await base.store.keep_vectors(model, [chunk.id for chunk in batch], vectors)
+    base.ingest = base.new_ingest()  # the process is gone here, and starts anew
+    await base.embed()
+    assert base.notices.told[-1] == "book.md is ready."
+    assert await base.state() == "ready"
+
+
+async def test_while_the_embedder_is_away_words_answer_and_the_vectors_come_later(base):
+    base.embedder.is_away = True
+    await base.add("a.md", "one two three")
+    await base.read()
+    assert await base.texts("two") == ["one two three"]
+    base.embedder.is_away = False
+    await base.embed()
+    assert await base.state() == "ready"
+    assert await base.index.by_vector(base.embedder._one("two"), model="first", limit=1)
+
+
+async def test_the_former_models_vectors_are_searched_until_all_are_new(base):
+    await base.add("a.md", "one two three")
+    await base.add("b.md", "four five six")
+    await base.read()
+    await base.embed()
+    base.embedder.name = "second"
+    model = await base.store.use_model("second")
+    near = await base.search._by_meaning("four five six")
+    assert [one.score for one in near] == [1.0, 0.0]
+    (first, *_) = await base.store.unembedded(1)
+    await base.store.keep_vectors(model, [first.id], [base.embedder._one(first.text)])
+    near = await base.search._by_meaning("four five six")
+    assert (await base.index.passages({near[0].id: 1.0}))[0].text == "four five six"
+    base.embedder.gone = ("first",)
+    assert len(await base.search._by_meaning("four five six")) == 1
+    await base.embed()
+    assert len(await base.search._by_meaning("four five six")) == 2

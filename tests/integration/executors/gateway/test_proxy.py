@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from core.errors import Retryable
 from executors.gateway.addresses import Resolver
 from executors.gateway.authority import Authority
 from executors.gateway.hosts import Host, parse_host
@@ -36,6 +37,7 @@ class Judge:
     outcomes: list[str] = field(default_factory=list)
     noted_rows: list[tuple[str, str, str]] = field(default_factory=list)
     splices: Splices = field(default_factory=Splices)
+    failures: dict[str, Exception] = field(default_factory=dict)
 
     def spliced(
         self, host: Host, port: int, cut: Callable[[], None]
@@ -52,6 +54,8 @@ class Judge:
 
     async def request(self, asked: Asked) -> Refused | Forward:
         self.asked.append(asked)
+        if asked.target in self.failures:
+            raise self.failures[asked.target]
         if asked.host != HOST or asked.target.startswith("/no"):
             return Refused(code="rule", text="No rule allows it.")
         return Forward(headers=tuple((k, v.replace(b"KEY", SECRET)) for k, v in asked.headers))
@@ -96,6 +100,9 @@ class Server:
         self.requests.append(head + body)
         writer.write(self._response(head, body))
         await writer.drain()
+        if b"/lasts" in head:
+            await reader.readuntil(END)  # the next request is read, and never answered
+            return False
         return b"/close" not in head
 
     def _response(self, head: bytes, body: bytes) -> bytes:
@@ -121,6 +128,8 @@ class Server:
             return b"HTTP/1.1 101 Switching\r\nUpgrade: x" + END
         if path == b"/junk":
             return b"HELLO\r\n" + END
+        if path == b"/lasts":  # says that it stays, and goes
+            return first + b"\r\nContent-Length: 0" + END
         if path == b"/close":
             return b"HTTP/1.0 200 OK" + END + content
         length = b"\r\nContent-Length: %d" % len(content)
@@ -536,3 +545,49 @@ async def test_bounds_hold(tmp_path: Path) -> None:
     await silent.ask(connect(HOST), has_body=False)
     assert await silent.is_cut()
     await world.close()
+
+
+async def test_what_reads_is_sent_again_when_a_kept_connection_ended_unanswered(
+    world: World,
+) -> None:
+    client = await world.tunnel()
+    assert b" 200 " in await client.ask(get("/lasts"))
+    answer = await client.ask(get("/after"))
+    assert b" 200 " in answer
+    assert b"GET /after" in answer
+    assert world.server.connections == 2
+    assert world.judge.outcomes == ["200", "200"]
+
+
+async def test_what_changes_is_not_sent_on_a_connection_that_was_idle(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    await world.start(Bounds(fresh_s=0.0))
+    try:
+        client = await world.tunnel()
+        assert b" 200 " in await client.ask(get("/lasts"))
+        assert b" 200 " in await client.ask(get("/after", "Content-Length: 0", method="POST"))
+    finally:
+        await world.close()
+    assert world.server.connections == 2
+    assert [request.split(b" ")[1] for request in world.server.requests] == [b"/lasts", b"/after"]
+
+
+async def test_what_changes_is_never_sent_twice(world: World) -> None:
+    client = await world.tunnel()
+    assert b" 200 " in await client.ask(get("/lasts"))
+    answer = await client.ask(get("/after", "Content-Length: 0", method="POST"))
+    assert reason(answer) == "upstream_failed"
+    assert world.server.connections == 1
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError("x"), Retryable("away"), TimeoutError()])
+async def test_a_judge_that_fails_is_answered_and_nothing_leaves(
+    world: World, error: Exception
+) -> None:
+    world.judge.failures["/x"] = error
+    client = await world.tunnel()
+    answer = await client.ask(get("/x"))
+    assert b" 503 " in answer
+    assert reason(answer) == "undecided"
+    assert b" 200 " in await client.ask(get("/y"))
+    assert len(world.server.requests) == 1

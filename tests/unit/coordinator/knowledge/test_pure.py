@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.knowledge.answering import NOTHING, framed, numbered
+from coordinator.knowledge.answering import NOTHING, framed, growing, numbered
 from coordinator.knowledge.formats import is_code, refuse
 from coordinator.knowledge.index import Found
 from coordinator.knowledge.reading import reason_in, result_of
@@ -135,3 +135,16 @@ def test_citations_of_an_answer_are_found_once_each():
     text, ids = numbered("So [d7], also [d12] and [d7]; not [x] or [d].")
     assert text == "So [1], also [2] and [1]; not [x] or [d]."
     assert ids == (7, 12)
+
+
+@given(st.text(alphabet="ab []d19\n", max_size=60), st.integers(0, 60))
+def test_a_growing_answer_never_shows_a_raw_mark_and_its_numbers_stay(answer, cut):
+    whole = numbered(answer)[0]
+    shown = growing(answer[:cut])
+    assert "[d1]" not in shown
+    assert whole.startswith(shown)
+
+
+@pytest.mark.parametrize("begun", ["", "[", "[d", "[d1", "[d12"])
+def test_a_mark_that_has_only_begun_is_not_shown(begun):
+    assert growing(f"Three months [d7] and {begun}") == "Three months [1] and "

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.memory.recall import excerpt, line_of, packed, worth_it
+from coordinator.memory.recall import about, excerpt, line_of, packed, worth_it
 from coordinator.memory.types import Found, Label, MemoryId
 
 AT = datetime(2026, 5, 3, tzinfo=UTC)
@@ -65,3 +65,14 @@ def test_an_excerpt_is_short_and_stands_in_the_text(text: str, query: str, cap: 
         assert cut == text
     else:
         assert cut.removeprefix("…").removesuffix("…") in text
+
+
+def test_a_search_leaves_out_what_only_fills_the_list() -> None:
+    fits, near = found(coverage=0.9), found(nearness=0.9)
+    noise = [found(coverage=0.1, nearness=0.8)] * 6
+    assert about([fits, *noise, near], near=0.85) == [fits, near]
+
+
+def test_a_search_without_a_fit_shows_the_nearest_few() -> None:
+    noise = [found(coverage=0.1, nearness=0.8)] * 6
+    assert about(noise, near=0.85) == noise[:3]
