@@ -33,6 +33,7 @@ CHECKS_FILE = "HEARTBEAT.md"  # sent back: it gets a card, and the model has no 
 NEAR_LIMIT = 4000  # Telegram cuts what the owner pastes at 4,096 units
 CONTINUES_WITHIN_S = 1.5
 ALBUM_WITHIN_S = 1.0
+TOO_LATE = "#{no} no longer listens, so your correction did not reach it. Please send it anew."
 NO_COMMAND = "An edited message gives no command. Please send it as a new one."
 
 
@@ -187,7 +188,10 @@ class Conversing:
         if message.text.startswith("/") and not is_foreign:
             await self._command_edited(route, message)
             return
-        if kept is None or not (message.text or message.content):
+        if kept is None:
+            await self._reply_edited(route, message)
+            return
+        if not (message.text or message.content):
             return
         if kept["is_spoken"]:  # only what was written beside the recording can be edited
             words = kept["text"].rpartition("\n")[2]
@@ -218,6 +222,21 @@ class Conversing:
         )  # fmt: skip
         await self._conversation.add(route.session, new)
         route.lanes.add(chat_id)
+
+    async def _reply_edited(self, route: Route, message: Message) -> None:
+        """What a reply told a task is told it anew, while it can still hear."""
+        about = await self._task_replied_to(route, message)
+        if about is None or message.is_forwarded or not message.text:
+            return
+        if self.rules is not None:
+            await self.rules.heard(route, message)
+        if about.kind == "agent" and not has_ended(about.state):
+            await self._correct_tasks(route, message, [about])
+            return
+        await route.say(
+            self._store, message.sender.chat_id, TOO_LATE.format(no=about.no),
+            reply_to=message.message_id,
+        )  # fmt: skip
 
     async def _correct_tasks(self, route: Route, message: Message, live: list[Task]) -> None:
         for task in live:

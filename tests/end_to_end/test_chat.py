@@ -151,6 +151,25 @@ async def test_an_edit_of_what_led_to_a_task_corrects_the_task(world: World) -> 
     await world.sees("0 running, 1 queued")
 
 
+async def test_an_edit_of_what_was_told_to_a_task_reaches_it_too(world: World) -> None:
+    def script(body: Body) -> object:
+        done = tool_results(body)
+        return say("Started.") if done else call("delegate", title="t", instructions="i")
+
+    world.model.script = script  # type: ignore[assignment]
+    await world.start(with_executor=False)
+    world.says("report on 2024")
+    card = await world.sees("#1")
+    told = world.says("hurry up", reply_to=card.id)
+    await world.sees("#1 was told.")
+    world.telegram.person.edit(told, "take your time")
+    await world.sees("#1 knows about your correction.")
+    world.says("/cancel 1")
+    await world.sees("cancelled")
+    world.telegram.person.edit(told, "no, hurry")
+    await world.sees("#1 no longer listens")
+
+
 async def test_a_choice_is_taken_once(world: World) -> None:
     def script(body: Body) -> object:
         if last_user(body) == "go":
