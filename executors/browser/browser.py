@@ -122,7 +122,8 @@ class Browser(Tabs):
         self._make_ready(made)
         self.note("The page crashed; it was reopened.")
         if made.url.startswith(("http://", "https://")):
-            self.quietly("Page.navigate", {"url": made.url}, made.session)
+            with contextlib.suppress(CallFailed, TooSlow):
+                self.call("Page.navigate", {"url": made.url}, session=made.session)
             self.settle(made, CALL_S)
         return made
 
