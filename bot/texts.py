@@ -66,7 +66,7 @@ TASK_USAGE = (
     "With a web browser: /task browser: look up when the library opens"
 )
 RUN_USAGE = "Say what to run: /run python3 --version"
-NEW_TALK = "A new conversation. I remember nothing of the last one; running tasks go on."
+NEW_TALK = "A new conversation. What was said is put aside; memories, rules and tasks stay."
 FILE_TOO_BIG = (
     "{name} is {size} MB. Bots can receive files of up to 20 MB. "
     "Please send a smaller one, or split it."
