@@ -87,16 +87,7 @@ class Browser(Tabs):
         if self.current not in self.tabs:
             self.current = max(self.tabs)
         tab = self.tabs[self.current]
-        tab = self._revived(tab) if tab.has_crashed else tab
-        self._make_ready(tab)
-        return tab
-
-    def _make_ready(self, tab: Tab) -> None:
-        """Waits until the page tells what happens in it; else the end of a load is missed."""
-        if not tab.is_ready:
-            with contextlib.suppress(CallFailed, TooSlow, DialogOpen, Crashed):
-                self.call("Runtime.evaluate", scripts.STATE, session=tab.session)
-                tab.is_ready = True
+        return self._revived(tab) if tab.has_crashed else tab
 
     def _restart(self) -> None:
         self._forget_all()
@@ -119,11 +110,9 @@ class Browser(Tabs):
         made = self.new_tab()
         made.url = tab.url
         self.close_tab(tab)
-        self._make_ready(made)
         self.note("The page crashed; it was reopened.")
         if made.url.startswith(("http://", "https://")):
-            with contextlib.suppress(CallFailed, TooSlow):
-                self.call("Page.navigate", {"url": made.url}, session=made.session)
+            self.quietly("Page.navigate", {"url": made.url}, made.session)
             self.settle(made, CALL_S)
         return made
 

@@ -149,6 +149,7 @@ class Events:
         tab = self._tabs.of_session(session)
         if tab is not None and params["frameId"] == tab.target:
             tab.is_loading = False
+            # A page opened before it tells what happens in it never tells its document's end.
             for number in [n for n, r in tab.requests.items() if r.is_document]:
                 del tab.requests[number]
 

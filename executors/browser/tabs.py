@@ -31,16 +31,12 @@ class Request:
 
 @dataclass
 class Tab:
-    """One page. `session` is how it is spoken to; `frames` are sessions of foreign frames in it.
-
-    Until it `is_ready` what happens in it may go untold.
-    """
+    """One page. `session` is how it is spoken to; `frames` are sessions of foreign frames in it."""
 
     number: int
     target: str
     session: str
     url: str = "about:blank"
-    is_ready: bool = False
     is_loading: bool = False
     has_crashed: bool = False
     dialog: dict[str, Any] | None = None

@@ -136,6 +136,13 @@ class BrowserTools:
         return as_data(f"address: {tab.url}\n{text}", "the page")
 
     def _read(self, arguments: dict[str, Any]) -> str:
+        """Reading changes nothing: a page that crashes meanwhile is opened and read again."""
+        try:
+            return self._read_once(arguments)
+        except Crashed:
+            return self._read_once(arguments)
+
+    def _read_once(self, arguments: dict[str, Any]) -> str:
         start = number(arguments, "start", 0, most=1_000_000)
         tab, page = self._page()
         find = text_argument(arguments, "find", "")
