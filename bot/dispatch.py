@@ -85,6 +85,8 @@ class Dispatcher:
 
     async def _in_one_commit(self, update_id: int, update: Update) -> Route:
         route = Route()
+        if isinstance(update, Press):
+            await self._presses.wait_until_noted(update)
         async with self._db.transaction() as session:
             if await session.fetchval(SQL["mark_handled"], update_id, None) is None:
                 return route

@@ -152,6 +152,10 @@ class OutboxStore:
         row = await session.fetchrow(SQL["of_message"], chat_id, message_id)
         return Shown(**row) if row else None
 
+    async def is_unnoted(self, chat_id: int, message_id: int) -> bool:
+        """Whether this may be a message whose sending is not written down yet."""
+        return bool(await self._db.fetchval(SQL["is_unnoted"], chat_id, message_id))
+
     async def choose(self, session: Session, row_id: int, choice: int) -> Row | None:
         """Records the owner's choice, once; None when it had been made.
 

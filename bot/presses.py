@@ -18,6 +18,7 @@ Anything else, and whatever has been dealt with, is answered as too old.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -58,6 +59,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TOO_OLD = "This button is too old."
+# Telegram shows a message before its answer to us is written down; a press may be faster than that.
+NOTED_WITHIN_S, LOOK_EVERY_S = 2.0, 0.05
 
 
 class Presses:
@@ -82,6 +85,17 @@ class Presses:
         self._store = store
         self._conversation = conversation
         self._api = api
+
+    async def wait_until_noted(self, press: Press) -> None:
+        """Lets the sending of the pressed message be written down first, for two seconds at most.
+
+        Call it outside a transaction: it waits for another one.
+        """
+        chat_id, message_id = press.sender.chat_id, press.message_id
+        for _ in range(round(NOTED_WITHIN_S / LOOK_EVERY_S)):
+            if message_id is None or not await self._store.is_unnoted(chat_id, message_id):
+                return
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def handle(self, route: Route, press: Press) -> None:
         """Does what the button says; every press is answered, so that it stops spinning."""

@@ -127,3 +127,7 @@ select exists (select 1 from schedules)
 
 -- name: has_triggers
 select exists (select 1 from triggers)
+
+-- name: is_unnoted
+select exists (select from outbox where chat_id = $1 and state = 'sending' and coalesce(after_id, 0) < $2)
+   and not exists (select from outbox where chat_id = $1 and message_id = $2)

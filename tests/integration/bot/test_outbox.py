@@ -256,3 +256,16 @@ async def test_an_album_with_a_refused_picture_goes_one_by_one(setting: Setting)
     assert [(m.text, m.photo is not None) for m in shown] == [
         ("#1 a.png", True), ("#1 broken.png", False),
     ]  # fmt: skip
+
+
+async def test_a_message_that_is_seen_before_its_sending_is_written_down_is_known_as_such(
+    setting: Setting,
+) -> None:
+    await setting.enqueue("one")
+    await setting.database.execute("update outbox set state = 'sending', after_id = 3")
+    assert await setting.store.is_unnoted(OWNER, 4)
+    assert not await setting.store.is_unnoted(OWNER, 3)
+    assert not await setting.store.is_unnoted(OWNER + 1, 4)
+    await setting.database.execute("update outbox set state = 'sent', message_id = 4")
+    assert not await setting.store.is_unnoted(OWNER, 4)
+    assert not await setting.store.is_unnoted(OWNER, 5)
