@@ -117,7 +117,8 @@ async def test_the_state_is_what_the_page_draws(
     assert theirs == {
         "id": sent.message_id, "from": "bot", "date": theirs["date"], "text": "Sure?",
         "entities": [], "buttons": [[{"text": "Yes", "data": "y"}]], "reply_to": asked,
-        "document": None, "photo": None, "extra": {}, "sound": None, "edited": False, "deleted": False,
+        "document": None, "photo": None, "extra": {}, "sound": None,
+        "edited": False, "deleted": False,
     }  # fmt: skip
 
 
