@@ -69,6 +69,10 @@ class PassageIndex:
         self._models: dict[str, Model] = {}
         self._present: tuple[str, int, int] | None = None
 
+    async def has_older(self, before: int) -> bool:
+        """Whether there is any memory, or a message older than this one."""
+        return bool(await self._db.fetchval(SQL["has_older"], before))
+
     async def has_vectors(self) -> bool:
         """Whether this database can hold vectors; makes their tables when it newly can."""
         if self._has_vectors is None:

@@ -287,3 +287,6 @@ where id = any($1::bigint[]) and role = 'owner' and not is_forwarded and not is_
 with passages as (delete from memory_passages where message_id = any($1::bigint[])),
      work as (delete from memory_queue where message_id = any($1::bigint[]))
 update messages set text = '[forgotten]' where id = any($1::bigint[]) returning id
+
+-- name: has_older
+select exists (select from memory_passages where is_memory) or exists (select from memory_passages where message_id < $1)

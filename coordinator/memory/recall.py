@@ -112,7 +112,7 @@ class Recall:
         embedder at most; `Retryable` when Postgres is away.
         """
         text = said.strip()[:SAID_CAP]
-        if budget <= 0 or not text:
+        if budget <= 0 or not text or not await self._search.may_find(before=before):
             return ""
         vectors = await self._search.vectors(text, within_s=EMBED_WITHIN_S)
         found: list[Found] = []

@@ -56,6 +56,10 @@ class Search:
         self._index = index
         self.embedders = tuple(embedders)
 
+    async def may_find(self, *, before: int) -> bool:
+        """Whether there is anything to find for a turn; false in a young conversation."""
+        return await self._index.has_older(before)
+
     async def vectors(self, text: str, *, within_s: float) -> tuple[Vectors, ...]:
         """The query's vectors; none when the embedder is away or not there in time."""
         if within_s <= 0 or not self.embedders or not await self._index.has_vectors():
