@@ -20,7 +20,8 @@ scripts/engine.sh
 "$venv/bin/agentai" image all
 export AGENTAI_PREPARE_BOXES=off # they are there
 
-workers=$(nproc)
+# Tests wait for containers and processes more than they compute: one more than there are cores.
+workers=$(($(nproc) + 1))
 workers=$((workers < 2 ? 2 : workers > 4 ? 4 : workers))
 say "test: pytest on $workers workers"
 # A worker that has run out of tests takes from the other, so that neither waits at the end.

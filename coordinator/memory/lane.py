@@ -38,6 +38,7 @@ INDEXED, EMBEDDED, EXTRACTED = 200, 32, 10
 KNOWN = 30
 EMBED_WITHIN_S, EXTRACT_WITHIN_S = 60.0, 180.0
 LOOK_EVERY_S = 30.0
+EMBED_AFTER_S = 1.0
 AWAY = (Retryable, UserFacing, TimeoutError)
 
 
@@ -105,6 +106,7 @@ class MemoryLane:
     async def embed_step(self) -> None:
         """Embeds what waits, while the embedder answers."""
         await self._news["embed"].wait()
+        await asyncio.sleep(EMBED_AFTER_S)  # the talk goes first, and what follows comes along
         if (embedder := await self._embedder()) is None or not await self._index.has_vectors():
             return
         while await self.embed_some(embedder):
