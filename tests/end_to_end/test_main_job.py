@@ -94,7 +94,7 @@ async def test_a_steered_task_hears_the_owner_and_asks_back(world: World) -> Non
         if not results:
             return call("ask_owner", question="Red or blue?")
         if len(results) == 1:
-            return call("shell", command="sleep 2")
+            return call("shell", command="sleep 6")
         return call("finish", result=f"{results[0]} / {users[-1]}")
 
     world.model.script = script
