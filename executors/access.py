@@ -13,7 +13,7 @@ from core.approvals import Ask
 from core.errors import Denied
 from core.policy import Action, Decision, Tier, decide, explain
 from core.spawn import insist
-from executors.effects import Wanted
+from executors.asking import Wanted
 from executors.egress import READS, egress_effect, host_remember, production
 from executors.gateway.hosts import BadHost, HostPattern, parse_host
 

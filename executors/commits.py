@@ -30,7 +30,7 @@ from core.spawn import insist, to_the_end
 from core.workspace import Bounds, Changes, Copied, collect, readable, summary
 from core.workspace.paths import matches
 from core.workspace.receiving import FOLDER as RECEIVED
-from executors.effects import Wanted
+from executors.asking import Wanted
 from executors.ending import Staged, state_to_json
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Commits:
         )  # fmt: skip
         is_told = self._task.manifest is not None and not self._task.is_quiet
         if is_told and await asyncio.to_thread(self._is_more, copied):
-            await self._effects.note_refusal("files:files:read", Reason.MANIFEST)
+            await self._effects.trail.refused("files:files:read", Reason.MANIFEST)
         if copied.base and not is_labelled:  # the owner put it there in this very moment
             await self._effects.taint(*OTHERS_LABELS)
         await insist(lambda: self._p.seen.keep_base(self._task, json.loads(copied.to_json())))

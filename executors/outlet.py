@@ -15,7 +15,7 @@ from core.policy import SecretRule
 from core.spawn import forever, insist
 from executors.access import ask_access
 from executors.commits import Commits
-from executors.effects import LOOK_EVERY_S, Effects
+from executors.effects import Effects
 from executors.gateway.proxy import EgressProxy
 from executors.judge import TaskJudge
 from executors.placeholders import Stand, token_of
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from executors.looks import Looks
     from executors.protocol import AskAccess
     from executors.slots import Slot
+
+LOOK_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)

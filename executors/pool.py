@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.errors import AgentAIError, Retryable
+from core.wake import Wake
 from executors.ports import Place
 from executors.slots import Slot
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONNECT_WITHIN_S = 30.0
+LOOK_EVERY_S = 10.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,17 +44,30 @@ class Wish:
 
 
 class Pool:
-    """Keeps slots warm. Cancelling a call removes what it had begun to start."""
+    """Keeps slots warm. Cancelling a call removes what it had begun to start.
+
+    `lacking` is set when it may lack one; who refills it waits there.
+    """
 
     def __init__(self, *, root: Path, launcher: Launcher) -> None:
         self._root = root
         self._launcher = launcher
         self._warm: list[Warm] = []
+        self.lacking = Wake(LOOK_EVERY_S)
 
     @property
     def count(self) -> int:
         """How many are warm now."""
         return len(self._warm)
+
+    def slot(self, name: str) -> Slot:
+        """The slot `name`, whether it is there or not."""
+        return Slot(self._root, name)
+
+    def folders(self) -> list[str]:
+        """The names of all slots that have a folder, also of a former process."""
+        there = self._root.iterdir() if self._root.exists() else ()
+        return [path.name for path in there if path.is_dir()]
 
     async def take(self, limits: Limits, box: Box = "executor") -> Slot:
         """A connected slot: a warm one of this box with these limits, else a new one."""
@@ -72,7 +87,7 @@ class Pool:
 
         `name` reuses a slot's workspace.
         """
-        slot = Slot(self._root, name or secrets.token_hex(8))
+        slot = self.slot(name or secrets.token_hex(8))
         try:
             await slot.prepare(self._launcher.owner_ids())
             place = Place(sock=slot.sock, work=slot.work, box=box)

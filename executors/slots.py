@@ -17,6 +17,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+from core.spawn import Spawner
 from executors.protocol import LINE_CAP, BadLine, Hello, Looked, Request, look_line, parse_line
 from executors.sockets import bind_in
 
@@ -42,6 +43,7 @@ class Line:
         self._requests: asyncio.Queue[Request] = asyncio.Queue(maxsize=4)
         self._looks: dict[int, asyncio.Future[Looked]] = {}
         self._looks_asked = 0
+        self._spawner = Spawner()
         self.connected = asyncio.Event()
         self.bad_lines = 0
 
@@ -49,8 +51,12 @@ class Line:
         """Begins to listen; replaces the socket of a former host process."""
         bound = bind_in(self._folder, "host.sock")
         self._server = await asyncio.start_unix_server(
-            self._accept, sock=bound, limit=LINE_CAP, backlog=4
+            self._welcome, sock=bound, limit=LINE_CAP, backlog=4
         )
+
+    def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Python 3.11 logs an error for each connection it holds itself when the loop ends."""
+        self._spawner.spawn(self._accept(reader, writer), name="line")
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import Denied
 from core.policy.reasons import Reason
-from executors.effects import QUIET
+from executors.asking import QUIET
 
 if TYPE_CHECKING:
     from executors.effects import Effects
@@ -33,7 +33,7 @@ class ToolRules:
         if tool in OWNER_TOOLS:
             self.check_may_ask()
         if not self._effects.facts.allows_tool(tool):
-            await self._effects.note_refusal(f"tool:{tool[:60]}", Reason.MANIFEST)
+            await self._effects.trail.refused(f"tool:{tool[:60]}", Reason.MANIFEST)
             raise Denied(Reason.MANIFEST, f"The skill's manifest does not hold the tool {tool}.")
 
     def check_may_ask(self) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bench.security.approvals_scene import Scene, Shown
     from core.approvals import Approval
     from core.tasks import Task
-    from executors.effects import Wanted
+    from executors.asking import Wanted
 
 
 @dataclass(frozen=True, kw_only=True)

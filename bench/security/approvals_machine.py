@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from core.approvals import Approval, Ticket
     from core.approvals.states import Via
-    from executors.effects import Wanted
+    from executors.asking import Wanted
 
 STEPS_AN_EXAMPLE = 60
 VIAS = ("button", "command")

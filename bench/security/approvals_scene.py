@@ -17,6 +17,7 @@ from bot.approval_board import ApprovalBoard
 from bot.approving import Approving
 from bot.commands import Commands
 from bot.conversing import Conversing
+from bot.correcting import Correcting
 from bot.dispatch import Dispatcher
 from bot.facts import Facts
 from bot.files import FileStore
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from core.approvals import Approval, Ticket
     from core.policy.action import Json
     from core.tasks import Task
-    from executors.effects import Wanted
+    from executors.asking import Wanted
 
 OWNER, STRANGER, BOT, GROUP, CHANNEL = 7001, 6666, 99, -100200, -100300
 TOKEN = "1:nobody-listens-to-this"
@@ -122,6 +123,7 @@ class Scene:
             conversing=Conversing(
                 conversation=talk, tasks=self.tasks, store=store, files=files
             ),
+            correcting=Correcting(conversation=talk, tasks=self.tasks, store=store),
         )  # fmt: skip
 
     # --- tasks and their effects ---

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.security.approvals_case import Case
     from bench.security.approvals_scene import Scene
     from core.policy.action import Json
-    from executors.effects import Wanted
+    from executors.asking import Wanted
 
 HIDDEN = "\u202e\u2066\u200b\u200d\u2060\ufeff\u00ad\U000e0041\U000e0062"
 

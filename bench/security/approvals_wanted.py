@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.approvals import Ask, Remember
 from core.policy import Action, Effect, EffectKind, Tier
-from executors.effects import Wanted
+from executors.asking import Wanted
 
 if TYPE_CHECKING:
     from core.policy.action import Json

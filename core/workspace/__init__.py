@@ -8,8 +8,9 @@ once. All functions block: call them through `asyncio.to_thread`.
 """
 
 from core.workspace.diff import readable, summary
+from core.workspace.ports import Files
 from core.workspace.snapshot import collect
-from core.workspace.store import Files, OwnerFiles
+from core.workspace.store import OwnerFiles
 from core.workspace.types import (
     Bounds,
     Change,

@@ -8,8 +8,11 @@ system authorities, host name, TLS 1.2 or later.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import ssl
+import subprocess
+import sys
 import threading
 from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 LEAVES_CAP = 256
 LEAF_LIFE = timedelta(days=7)
 LEAF_RENEWED_BEFORE = timedelta(days=1)
+RENEWED_BEFORE = timedelta(days=30)  # the authority itself
+MAKING_WITHIN_S = 20.0
 
 
 def _utc_now() -> datetime:
@@ -57,6 +62,37 @@ class Authority:
         """Makes key and certificate when they are missing, so that `ca.pem` can be handed out."""
         with self._lock:
             self._ready()
+
+    def prepare_apart(self) -> None:
+        """The same without loading `cryptography` here: it costs 10 MB, and few need it at all.
+
+        A process of its own makes what is missing. When that fails it is tried here, which says
+        what is wrong.
+        """
+        if not self.is_prepared():
+            folder = str(self.ca_file.parent)
+            with contextlib.suppress(OSError, subprocess.SubprocessError):
+                subprocess.run(  # noqa: S603 - our own interpreter and code
+                    [sys.executable, "-m", "executors.gateway.issuer", folder],
+                    check=True, timeout=MAKING_WITHIN_S, stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                )  # fmt: skip
+        if not self.is_prepared():
+            self.prepare()
+
+    def is_prepared(self) -> bool:
+        """Whether key and certificate are there, safe, of one pair, and good for a month."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            if self._key_file.stat().st_mode & 0o077:
+                return False
+            context.load_cert_chain(self.ca_file, self._key_file)  # refuses what is no pair
+            context.load_verify_locations(self.ca_file)
+        except (OSError, ValueError):
+            return False
+        untils = [str(found.get("notAfter", "")) for found in context.get_ca_certs()]
+        month_from_now = (self._now() + RENEWED_BEFORE).timestamp()
+        return bool(untils) and all(ssl.cert_time_to_seconds(u) > month_from_now for u in untils)
 
     def server_context(self, host: Host) -> ssl.SSLContext:
         """The context that speaks as `host`, and to nobody who asks for another name."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import tempfile
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from core.errors import ConfigError
+from executors.gateway.authority import RENEWED_BEFORE
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.x509 import Certificate, CertificateBuilder
 
@@ -48,7 +48,7 @@ class Issuer:
         with contextlib.suppress(FileNotFoundError, ValueError):
             known = x509.load_pem_x509_certificate(ca_file.read_bytes())
             is_ours = known.public_key() == key.public_key()
-            if is_ours and known.not_valid_after_utc - now > timedelta(days=30):
+            if is_ours and known.not_valid_after_utc - now > RENEWED_BEFORE:
                 return cls(key, known)
         made = _ca_certificate(key, now)
         _write_whole(ca_file, _pem(made), mode=0o644)
@@ -156,3 +156,12 @@ def _key_pem(key: EllipticCurvePrivateKey) -> bytes:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
+
+
+def main(folder: Path) -> None:
+    """Makes what is missing in `folder`, as a process of its own."""
+    Issuer.load(folder / "ca.key", folder / "ca.pem", datetime.now(UTC))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from core.policy import Label
     from core.tasks import Task
     from core.workspace import Changes
-    from executors.effects import Wanted
+    from executors.asking import Wanted
 
 OWNED = {"a.txt": "old a\n", "b.txt": "old b\n", "gone.txt": "old gone\n"}
 WORKED = {"a.txt": "new a\n", "b.txt": "new b\n", "n.txt": "brand new\n"}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from agentai.serve import Service
+from agentai.service import Service
 from bot.approval_board import card_key
 from bot.telegram_api import TelegramApi
 from core.approvals import Approval, Approvals, Ask, Choice, Ledger, State
@@ -27,7 +27,8 @@ from core.settings import EnvSettings
 from core.spawn import Spawner, forever, held
 from core.tasks import NewTask
 from core.tasks.seen import SeenStore
-from executors.effects import EffectParts, Effects, Wanted
+from executors.asking import Wanted
+from executors.effects import EffectParts, Effects
 from executors.gateway.hosts import parse_host
 from executors.gateway.ports import Asked
 from executors.judge import TaskJudge
@@ -200,7 +201,7 @@ async def a_desk(
             yield Desk(service, telegram, home)
     finally:
         await spawner.close()
-        await service.form.stop()
+        await service.safety.form.stop()
         await api.hang_up()
         await bus.close()
         await database.close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
 import io
 import os
 import stat
@@ -22,14 +20,9 @@ from core.tasks import TaskFile
 from core.workspace import Bounds, Changes, OwnerFiles
 from core.workspace import collect as stage
 from core.workspace.types import Change, FileState
-from executors.docker_launcher import DockerLauncher
-from executors.model_proxy import ModelProxy
-from executors.outlet import OutletParts
-from executors.packages import Packages
+from executors.provisions import copy_sent
 from executors.results import collect
-from executors.run import Run, RunParts
 from executors.slots import CA_FILE, Slot
-from tests.security.regressions.desk import KEY, Desk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -217,29 +210,15 @@ async def test_a_container_cannot_aim_a_returning_host_at_a_file_outside_its_slo
     assert_untouched(outside)
 
 
-async def test_a_resumed_task_cannot_aim_the_copy_of_an_owners_file_outside(
-    desk: Desk, outside: Path, tmp_path: Path
+def test_a_resumed_task_cannot_aim_the_copy_of_an_owners_file_outside(
+    outside: Path, tmp_path: Path
 ) -> None:
     """Its container was lost; the workspace that it left is given to a new one."""
     (tmp_path / "sent").write_bytes(b"a file that the owner sent\n")
-    effects = await desk.effects()
     file = TaskFile(name="data.csv", path=str(tmp_path / "sent"))
-    task = dataclasses.replace(effects.task, files=(file,))
-    slot = Slot(tmp_path, "slot")
-    slot.work.mkdir(parents=True)
-    (slot.work / "data.csv").symlink_to(outside)
-    service = desk.service
-    outlet = OutletParts(
-        effects=effects._p, commits=None, vault=service.vault, authority=None, resolver=None,  # type: ignore[arg-type]
-        secret_key=KEY,
-    )  # fmt: skip
-    parts = RunParts(
-        tasks=service.tasks, bus=service.bus, outlet=outlet, results=tmp_path / "results",
-        cargo=tmp_path / "cargo", packages=Packages(tmp_path / "packages"),
-        model=ModelProxy(config=service.config, tasks=service.tasks),
-        launcher=DockerLauncher(image="none", instance="none", host="none"),
-    )  # fmt: skip
-    run = Run(parts, task, slot, await service.config.current())
+    work = tmp_path / "slot" / "work"
+    work.mkdir(parents=True)
+    (work / "data.csv").symlink_to(outside)
     with suppress(OSError, UserFacing):
-        await asyncio.to_thread(run._copy_files)
+        copy_sent([file], work, owner=MINE)
     assert_untouched(outside)

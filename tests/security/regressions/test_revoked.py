@@ -10,8 +10,8 @@ from core.policy import SecretRule
 from core.stop import stop_all
 from core.tasks import Outcome, TaskState
 from executors.gateway.ports import Forward, Inspect, Refused
-from executors.judge import MISPLACED
 from executors.placeholders import Stand, token_of
+from executors.refusals import MISPLACED
 from tests.security.regressions.desk import KEY, Desk, asking, message, request, result
 
 HOST, NAME, VALUE = "api.example.com", "TOKEN", "the-value-of-the-token"

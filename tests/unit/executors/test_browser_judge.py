@@ -8,9 +8,10 @@ import pytest
 
 from core.approvals import State
 from core.policy import secret_scope
+from executors.egress_cards import AS_IT_IS
 from executors.gateway.hosts import parse_host
 from executors.gateway.ports import Asked, Forward, Headers, Refused
-from executors.judge import AS_IT_IS, TaskJudge
+from executors.judge import TaskJudge
 from executors.looks import Looks
 from executors.placeholders import MARK, Stand, token_of
 from tests.unit.executors.in_memory import Books, Secrets

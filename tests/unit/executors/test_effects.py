@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from core.approvals import Ask, Remember, State
 from core.errors import Denied, UserFacing
 from core.policy import Action, Effect, EffectKind, Tier
-from executors.effects import Effects, Wanted
+from executors.asking import Wanted
 from tests.unit.executors.in_memory import Books
+
+if TYPE_CHECKING:
+    from executors.effects import Effects
 
 
 def wanted(name: str = "a.txt", *, kind: str = "files", **changes: object) -> Wanted:

@@ -90,7 +90,7 @@ async def test_a_refusal_is_written_down_once_with_the_skills_name() -> None:
     books = Books()
     effects = effects_of(MANIFEST, books)
     for _ in range(3):
-        await effects.note_refusal("tool:shell", Reason.MANIFEST)
+        await effects.trail.refused("tool:shell", Reason.MANIFEST)
     ((kind, body),) = books.ledger.lines
     assert kind == "effect.denied"
     assert (body["skill"], body["scope"]) == ("shop", "tool:shell")

@@ -9,7 +9,8 @@ from core.approvals import Ask
 from core.errors import Denied
 from core.policy import Action, Effect, EffectKind, Tier
 from core.skill_orders import SkillOrder, order_to_json
-from executors.effects import QUIET, Effects, Wanted
+from executors.asking import QUIET, Wanted
+from executors.effects import Effects
 from executors.protocol import AskModel
 from executors.tool_rules import OWNER_TOOLS, ToolRules
 from tests.unit.executors.in_memory import TASK, Books

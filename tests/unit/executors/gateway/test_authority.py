@@ -93,3 +93,43 @@ def test_servers_are_checked_like_any_client_would(tmp_path: Path) -> None:
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+
+
+def test_preparing_apart_makes_what_preparing_makes(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    assert not authority.is_prepared()
+    authority.prepare_apart()
+    assert authority.is_prepared()
+    key = tmp_path / "ca.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    before = key.read_bytes(), authority.ca_file.read_bytes()
+    Authority(tmp_path).prepare()
+    assert (key.read_bytes(), authority.ca_file.read_bytes()) == before
+    handshake(authority.server_context(HOST), authority.ca_file, sni="example.com")
+
+
+@pytest.mark.parametrize("broken", ["no key", "no certificate", "another pair", "soon over"])
+def test_what_is_not_right_is_not_taken_as_prepared(tmp_path: Path, broken: str) -> None:
+    now = datetime.now(UTC)
+    authority = Authority(tmp_path, now=lambda: now)
+    authority.prepare()
+    assert authority.is_prepared()
+    match broken:
+        case "no key":
+            (tmp_path / "ca.key").unlink()
+        case "no certificate":
+            (tmp_path / "ca.pem").write_text("broken")
+        case "another pair":
+            (tmp_path / "other").mkdir()
+            Authority(tmp_path / "other").prepare()
+            (tmp_path / "other" / "ca.pem").replace(tmp_path / "ca.pem")
+        case _:
+            now += timedelta(days=3640)
+    assert not authority.is_prepared()
+
+
+def test_preparing_apart_tells_of_a_key_that_others_can_read(tmp_path: Path) -> None:
+    Authority(tmp_path).prepare()
+    (tmp_path / "ca.key").chmod(0o644)
+    with pytest.raises(ConfigError):
+        Authority(tmp_path).prepare_apart()
