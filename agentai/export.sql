@@ -53,3 +53,12 @@ select name, kind, secret_name, permissions, spec, instructions, state, created_
 
 -- name: trigger_events
 select trigger, event_key, at, payload, outcome, task_no from trigger_events order by id
+
+-- name: voice_notes
+select update_id, chat_id, telegram_id, state, language, seconds, error, created_at, ended_at from voice_notes order by update_id
+
+-- name: voice_chats
+select chat_id, mode, engine, voice, voice_name from voice_chats order by chat_id
+
+-- name: voice_replies
+select id, chat_id, text, engine, voice_name, is_sample, state, error, created_at, ended_at from voice_replies order by id

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bot.memory_command import MemoryCommand
 from coordinator.embedding import Embedder
 from coordinator.extracting import Mem0Extractor
+from coordinator.forgetting.store import Forgetting
 from coordinator.heavy.client import Heavy
 from coordinator.memory.index import PassageIndex
 from coordinator.memory.lane import MemoryLane
@@ -23,7 +24,7 @@ from core.models import routes
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from agentai.serve import Service
+    from agentai.service import Service
     from bot.commands import Handler
 
 
@@ -36,9 +37,11 @@ class MemoryWiring:
         config, tasks = service.config, service.tasks
         self.embedder = Embedder(heavy=self.heavy, config=config, tasks=tasks)
         self._extractor = Mem0Extractor(heavy=self.heavy, config=config, tasks=tasks)
-        self.store = MemoryStore(service.database)
+        exports = service.env.home / "memory_exports"
+        forgetting = Forgetting(service.database, seal=service.seal, exports=exports)
+        self.store = MemoryStore(service.database, forgetting=forgetting)
         index = PassageIndex(service.database)
-        self.search = Search(index, (self.embedder,))
+        self.search = Search(index, self.embedder)
         self._lane = MemoryLane(
             database=service.database, store=self.store, index=index, search=self.search,
             embedder=self._embedder_now, extractor=self._extractor_now,
@@ -49,7 +52,7 @@ class MemoryWiring:
         )  # fmt: skip
         self.command = MemoryCommand(
             memories=self.store, search=self.search, store=service.store, config=service.config,
-            wake=self._lane.wake,
+            wake=self._lane.wake, exports=exports,
         )  # fmt: skip
         self.turns.keeper = self.command
 

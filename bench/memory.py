@@ -93,7 +93,7 @@ async def conversation_scores(
     index = PassageIndex(database)
     ids = await _fill(database, index, turns)
     await _embed_all(index, model)
-    search, scores = Search(index, (model,)), Scores(at_5=[], at_10=[])
+    search, scores = Search(index, model), Scores(at_5=[], at_10=[])
     for question in data["qa"]:
         if not (evidence := evidence_of(question)):
             continue
@@ -153,6 +153,11 @@ class Fixed:
             model=self.name, dimension=self.dimension, vectors=tuple(vector for _ in texts)
         )
 
+    async def embed_by(self, model: str, texts: Sequence[str], *, kind: Side) -> Embedded:
+        """The same: there is one model only."""
+        del model
+        return await self.embed(texts, kind=kind)
+
 
 async def speed(database: Database) -> dict[int, float]:
     """Median milliseconds of a whole search without the embedding of its query, by size."""
@@ -169,7 +174,7 @@ async def speed(database: Database) -> dict[int, float]:
         for table in ("passages", "vectors", "bits", "words", "unembedded"):
             await database.execute(f"vacuum analyze memory_{table}")
         size = wanted
-        search = Search(index, (Fixed([_near(dice, centers) for _ in range(20)]),))
+        search = Search(index, Fixed([_near(dice, centers) for _ in range(20)]))
         took = []
         for _ in range(ROUNDS):
             text = " ".join(dice.choices(words, common, k=6))

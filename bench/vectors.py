@@ -39,6 +39,11 @@ class Offline:
         vectors = tuple(self.one(text, kind=kind) for text in texts)
         return Embedded(model=self.name, dimension=self.dimension, vectors=vectors)
 
+    async def embed_by(self, model: str, texts: Sequence[str], *, kind: Side) -> Embedded:
+        """The same: there is one model only."""
+        del model
+        return await self.embed(texts, kind=kind)
+
     def one(self, text: str, *, kind: Side) -> array[float]:
         """The vector of one text, made or remembered."""
         if self._folder is None:

@@ -7,6 +7,7 @@
 
     m:k:12  keep a doubtful memory    m:x:12  drop it
     m:f:m12 forget memory 12          m:f:p34 forget message 34      m:a  all that the card shows
+    m:d     delete in the chat what the answer to /forget counted
 
 Threat: a tap deletes something else than the card showed. The names of what a card shows stand in
 the kept message itself, ids are never used again, and nothing is deleted without a button.
@@ -14,20 +15,21 @@ the kept message itself, ids are never used again, and nothing is deleted withou
 
 from __future__ import annotations
 
-import base64
+import asyncio
 from typing import TYPE_CHECKING
 
 from bot.delivery import FilePayload, text_payload
 from bot.memory_cards import (
     LISTED,
     doubtful_card,
-    export_json,
     forget_card,
     found_card,
     history_text,
     memories_card,
     name_of,
 )
+from bot.memory_export import write_export
+from bot.memory_gone import say_gone, unsay
 from coordinator.memory.recall import KINDS, about, near_of
 from coordinator.memory.turns import OFF, SWITCH_ON
 from coordinator.memory.types import Found, NewMemory, Query
@@ -35,6 +37,7 @@ from core.errors import UserFacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from bot.outbox_store import OutboxStore
     from bot.route import Route
@@ -59,9 +62,10 @@ class MemoryCommand:
 
     def __init__(
         self, *, memories: MemoryStore, search: Search, store: OutboxStore, config: ConfigStore,
-        wake: Callable[[], None],
+        wake: Callable[[], None], exports: Path,
     ) -> None:  # fmt: skip
         self._memories = memories
+        self._exports = exports
         self._search = search
         self._store = store
         self._config = config
@@ -152,12 +156,17 @@ class MemoryCommand:
 
     async def _export(self, route: Route, message: Message) -> None:
         memories = await self._memories.all()
-        content = base64.b64encode(export_json(memories).encode()).decode()
-        payload = FilePayload(
-            filename="memory.json", content=content, reply_to=message.message_id,
-            caption=f"All {len(memories)} memories, with those that were replaced.",
-        )  # fmt: skip
-        await self._store.enqueue(route.session, message.sender.chat_id, payload, method="file")
+        paths = await asyncio.to_thread(
+            write_export, self._exports, memories, update_id=message.update_id
+        )
+        for number, path in enumerate(paths, start=1):
+            part = f" Part {number} of {len(paths)}." if len(paths) > 1 else ""
+            payload = FilePayload(
+                filename=f"memory-{number}.json" if part else "memory.json", path=str(path),
+                reply_to=message.message_id,
+                caption=f"All {len(memories)} memories, with those that were replaced.{part}",
+            )  # fmt: skip
+            await self._store.enqueue(route.session, message.sender.chat_id, payload, method="file")
         route.has_messages = True
 
     # --- what is meant ---
@@ -194,11 +203,13 @@ class MemoryCommand:
             return await self._forget(route, press, (f"m{name}",))
         if kind == "f":
             return await self._forget(route, press, (name,))
-        if kind == "a" and press.message_id is not None:
-            shown = await self._store.shown(route.session, press.sender.chat_id, press.message_id)
-            return await self._forget(
-                route, press, shown.payload.get("choices", ()) if shown else ()
-            )
+        if kind in {"a", "d"} and press.message_id is not None:
+            chat_id = press.sender.chat_id
+            shown = await self._store.shown(route.session, chat_id, press.message_id)
+            choices = shown.payload.get("choices", ()) if shown else ()
+            if kind == "d":
+                return await unsay(self._store, route, chat_id, choices)
+            return await self._forget(route, press, choices)
         return TOO_OLD
 
     async def _keep(self, route: Route, memory_id: int) -> str:
@@ -210,11 +221,16 @@ class MemoryCommand:
     async def _forget(self, route: Route, press: Press, names: Sequence[str]) -> str:
         memories = [int(n[1:]) for n in names if n.startswith("m") and _is_number(n[1:])]
         messages = [int(n[1:]) for n in names if n.startswith("p") and _is_number(n[1:])]
-        gone = len(await self._memories.forget(route.session, memories))
-        gone += await self._memories.forget_messages(route.session, messages)
-        if not gone:
+        gone = await self._memories.forget_all(route.session, memories=memories, messages=messages)
+        if not gone.memories and not gone.messages:
             return TOO_OLD
-        await route.say(self._store, press.sender.chat_id, "Forgotten.")
+        await say_gone(self._store, route, press.sender.chat_id, gone.reached)
+        self._after(route)
+
+        async def clear() -> None:
+            await self._memories.forget_files(gone.reached)
+
+        route.later.append(clear)
         return "Forgotten."
 
     # --- doubtful ones ---

@@ -1,8 +1,9 @@
 """/rules: the owner's standing rules, and the card that says how one was understood.
 
 Threat: a rule that the owner believes in and that does not hold. So every rule is shown as soon as
-it is kept, with what it does and a button that lifts it, in the commit that keeps it; and nobody
-but the owner, by this command or a button, makes one milder.
+it is kept, with what it does and a button that lifts it, in the commit that keeps it; one that is
+not kept is named with the reason; and nobody but the owner, by this command or a button, makes one
+milder.
 """
 
 from __future__ import annotations
@@ -19,10 +20,13 @@ from core.hygiene import visible
 from core.policy import Hold
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bot.delivery import Button
     from bot.outbox_store import OutboxStore
     from bot.route import Route
     from bot.updates import Message, Press
+    from coordinator.standing import Missed
     from coordinator.standing_store import Rule, StandingRules
     from core.db import Session
 
@@ -37,6 +41,7 @@ USAGE = (
     "forbid N and free N say what a rule does to tasks."
 )
 HOLDS = {"ask": Hold.ASK, "forbid": Hold.DENY, "free": Hold.NONE}
+MISSED_SHOWN = 5
 SHORT = {Hold.NONE: "for answers", Hold.ASK: "I ask first", Hold.DENY: "nothing happens"}
 
 
@@ -62,6 +67,17 @@ def rule_card(rule: Rule) -> Card:
     )  # fmt: skip
 
 
+def missed_card(missed: Sequence[Missed]) -> Card:
+    """Which orders do not stand, and why."""
+    parts: list[str | tuple[str, str]] = [("bold", "Not kept as a standing rule:")]
+    for one in missed[:MISSED_SHOWN]:
+        parts.append(f"\n“{short(visible(one.text), 200)}”\n{one.why}")
+    if len(missed) > MISSED_SHOWN:
+        parts.append(f"\n… and {len(missed) - MISSED_SHOWN} more.")
+    parts.append("\n\n/rules shows what stands. /rules add TEXT keeps one.")
+    return Card(piece=compose(*parts))
+
+
 def _shown(rule: Rule) -> str:
     return short(visible(rule.text), 300)
 
@@ -82,14 +98,20 @@ class RulesCommand:
         if message.is_forwarded or not message.text:
             return
         kept = await self._rules.heard(route.session, message.sender.chat_id, message.text)
+        route.has_messages = True  # a card, or why there is none
         if kept:
-            route.has_messages = route.has_control = True
+            route.has_control = True
 
     async def tell(self, session: Session, chat_id: int, rule: Rule) -> None:
         """The port `RuleTeller`: shows the card in the caller's transaction."""
         card = rule_card(rule)
         payload = text_payload(card.piece, keys=card.keys)
         await self._store.enqueue(session, chat_id, payload, method="text", key=f"rule:{rule.no}")
+
+    async def tell_missed(self, session: Session, chat_id: int, missed: Sequence[Missed]) -> None:
+        """The port `RuleTeller`: says what does not stand, in the caller's transaction."""
+        payload = text_payload(missed_card(missed).piece)
+        await self._store.enqueue(session, chat_id, payload, method="text")
 
     async def rules(self, route: Route, message: Message, rest: str) -> None:
         """/rules and what follows it."""

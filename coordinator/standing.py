@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 TEXT_CAP = 300
-SCANNED_CAP = 4_000
+SCANNED_CAP = 20_000  # more than one message of Telegram's can hold
+LONG_CAP = 2_000
 A_MESSAGE = 3
+TOO_MANY = f"One message can give {A_MESSAGE} rules."
+TOO_LONG = f"A rule may have {TEXT_CAP} characters at most."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +36,14 @@ class Order:
 
     text: str
     hold: Hold = Hold.NONE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Missed:
+    """An order that was not kept, and why; the owner is told."""
+
+    text: str
+    why: str
 
 
 # --- words ---
@@ -169,13 +180,33 @@ _WORD = re.compile(r"[^\W_]+")
 
 def orders_in(text: str) -> tuple[Order, ...]:
     """The lasting orders in the owner's own words; at most a few of one message."""
+    return _strict_first(text)[:A_MESSAGE]
+
+
+def missed_in(text: str) -> tuple[Missed, ...]:
+    """What reads like an order in the same text and is none of `orders_in`."""
+    many = (Missed(text=order.text, why=TOO_MANY) for order in _strict_first(text)[A_MESSAGE:])
+    long = (
+        Missed(text=" ".join(sentence.split())[:TEXT_CAP], why=TOO_LONG)
+        for sentence in _sentences(text)
+        if len(plain := _plain(sentence)) > TEXT_CAP and _reads_like_one(plain[:LONG_CAP])
+    )
+    return (*many, *long)
+
+
+def _strict_first(text: str) -> tuple[Order, ...]:
     found: dict[str, Order] = {}
     for sentence in _sentences(text):
         order = understood(sentence)
         if order is not None:
             found.setdefault(fingerprint(order.text), order)
-    strict_first = sorted(found.values(), key=lambda order: _RANK[order.hold])
-    return tuple(strict_first[:A_MESSAGE])
+    return tuple(sorted(found.values(), key=lambda order: _RANK[order.hold]))
+
+
+def _reads_like_one(text: str) -> bool:
+    if _NO_ORDER.search(text):
+        return False
+    return any(pattern.search(text) for pattern in (*_EFFECTS, *_LASTING))
 
 
 _RANK = {Hold.DENY: 0, Hold.ASK: 1, Hold.NONE: 2}

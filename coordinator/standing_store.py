@@ -10,10 +10,21 @@ had approved and no task had used by then is approved no more: "until I say so" 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from coordinator.memory.trust import is_in_own_words, telling_words
-from coordinator.standing import TEXT_CAP, fingerprint, hold_of, orders_in, strictest
+from coordinator.packing import RULES_CAP
+from coordinator.standing import (
+    TEXT_CAP,
+    TOO_LONG,
+    Missed,
+    fingerprint,
+    hold_of,
+    missed_in,
+    orders_in,
+    strictest,
+)
 from core.db import storable
 from core.errors import UserFacing
 from core.policy import Hold
@@ -36,7 +47,12 @@ SQL = load_queries("coordinator", "standing.sql")
 WITHDRAW_UNUSED = load_queries("core.approvals")["withdraw_unused"]
 MOST = 20
 MOST_WITH_HOLDS = 24  # an order that restrains is kept when there is no room for others
-FULL = UserFacing(f"There are {MOST} standing rules already.", "/rules lifts one.")
+LINE_MORE = 40  # what `line_of` adds, in bytes, at most
+BYTES_MOST = RULES_CAP - 1_200
+BYTES_WITH_HOLDS = RULES_CAP
+LIFT_ONE = "/rules lists them, /rules lift N makes room; then say it again."
+FULL = UserFacing("There are as many standing rules already as I can keep.", LIFT_ONE)
+TOO_LARGE = UserFacing("The standing rules are too long together.", LIFT_ONE)
 NOT_THEIRS = (
     "It was not kept: a standing rule must be in the owner's own words of this turn. "
     "They can give it themselves: /rules add …"
@@ -74,7 +90,8 @@ class StandingRules:
         if not fingerprint(wanted):
             raise UserFacing("Say what the rule is: /rules add always answer in German")
         if len(wanted) > TEXT_CAP:
-            raise UserFacing(f"A rule may have {TEXT_CAP} characters at most.")
+            raise UserFacing(TOO_LONG)
+        await self._make_sure_it_fits(session, wanted, hold)
         most = MOST if hold is Hold.NONE else MOST_WITH_HOLDS
         args = (wanted, fingerprint(wanted), str(hold), source, most)
         row = await session.fetchrow(SQL["add"], *args)
@@ -83,6 +100,15 @@ class StandingRules:
         rule = _rule(row)
         await self._note(session, "rule.kept", rule, source=source)
         return rule, True
+
+    async def _make_sure_it_fits(self, session: Session, text: str, hold: Hold) -> None:
+        """No rule is ever clipped in a prompt: together they have fewer bytes than its part."""
+        rules = await self.in_force(session)
+        if any(fingerprint(rule.text) == fingerprint(text) for rule in rules):
+            return
+        size = sum(len(one.encode()) + LINE_MORE for one in (*(r.text for r in rules), text))
+        if size > (BYTES_MOST if hold is Hold.NONE else BYTES_WITH_HOLDS):
+            raise TOO_LARGE
 
     async def _kept_before(self, session: Session, text: str, hold: Hold) -> Rule:
         row = await session.fetchrow(SQL["same"], fingerprint(text))
@@ -93,16 +119,22 @@ class StandingRules:
         return rule if stricter is rule.hold else await self._set(session, rule.no, stricter)
 
     async def heard(self, session: Session, chat_id: int, text: str) -> tuple[Rule, ...]:
-        """Keeps the clear orders in the owner's own words and shows them; returns the new ones."""
-        kept: list[Rule] = []
-        for order in orders_in(own_words(text)):
+        """Keeps the clear orders in the owner's own words and shows them; returns the new ones.
+
+        What is not kept is told, too, with the reason.
+        """
+        own, kept = own_words(text), list[Rule]()
+        missed = list(missed_in(own))
+        for order in orders_in(own):
             try:
                 rule, is_new = await self.keep(session, order.text, hold=order.hold, source="heard")
-            except UserFacing:
-                continue  # full: the owner has that many rules in force, and sees them in /rules
+            except UserFacing as error:
+                missed.append(Missed(text=order.text, why=error.sentence()))
+                continue
             if is_new:
                 kept.append(rule)
                 await self._tell(session, chat_id, rule)
+        await self._tell_missed(session, chat_id, missed)
         return tuple(kept)
 
     async def from_model(
@@ -115,7 +147,12 @@ class StandingRules:
         hold = strictest((hold_of(text), Hold.ASK if restrains else Hold.NONE))
         if (known := _alike(text, await self.in_force(session))) is not None:
             return await self._already(session, known, hold)
-        rule, is_new = await self.keep(session, text, hold=hold, source="model")
+        try:
+            rule, is_new = await self.keep(session, text, hold=hold, source="model")
+        except UserFacing as error:
+            why = error.sentence()
+            await self._tell_missed(session, work.chat_id, [Missed(text=text, why=why)])
+            return f"It was not kept, and the owner was told: {why}", False
         if is_new:
             await self._tell(session, work.chat_id, rule)
         return f"It stands as rule {rule.no}: {meaning(rule.hold)}", hold is not Hold.NONE
@@ -150,10 +187,15 @@ class StandingRules:
         if self.teller is not None:
             await self.teller.tell(session, chat_id, rule)
 
+    async def _tell_missed(self, session: Session, chat_id: int, missed: Sequence[Missed]) -> None:
+        if missed and self.teller is not None:
+            await self.teller.tell_missed(session, chat_id, missed)
+
     async def _note(self, session: Session, kind: str, rule: Rule, **more: str) -> None:
         if kind != "rule.lifted" and rule.hold is not Hold.NONE:
             await session.execute(WITHDRAW_UNUSED, None)
-        body = {"rule": rule.no, "hold": str(rule.hold), "text": rule.text, **more}
+        digest = sha256(rule.text.encode()).hexdigest()  # the trail keeps no words
+        body = {"rule": rule.no, "hold": str(rule.hold), "sha256": digest, **more}
         await self._audit.append(session, kind, body)
 
 

@@ -70,12 +70,12 @@ class Index:
         rows = await self._db.fetch(SQL["by_vector"], row["id"], as_vector(vector), limit)
         return [_found(r) for r in rows]
 
-    async def former_models(self) -> dict[str, float]:
-        """Models that are being replaced, and the present one: the share of chunks each embedded.
+    async def shares_beside(self, present: str) -> dict[str, float]:
+        """The share of chunks that each model embedded; empty when none but `present` did any.
 
-        Empty when there is no former model, which is nearly always.
+        That is nearly always so.
         """
-        if not await self._db.fetch(SQL["former_models"]):
+        if not await self._db.fetchval(SQL["has_former_models"], present):
             return {}
         return {row["name"]: row["share"] for row in await self._db.fetch(SQL["shares"])}
 

@@ -128,8 +128,8 @@ on conflict (name) do update set name = excluded.name returning id, is_present, 
 -- name: present_model
 select id, has_center from knowledge_models where name = $1
 
--- name: former_models
-select name from knowledge_models where not is_present order by id desc limit 2
+-- name: has_former_models
+select exists (select from knowledge_models where name <> $1)
 
 -- name: shares
 select m.name, (select count(*) from knowledge_vectors v where v.model_id = m.id)::float8
@@ -145,6 +145,12 @@ select c.id from knowledge_chunks c
 where not exists (select from knowledge_vectors v where v.chunk_id = c.id and v.model_id = $1)
 on conflict do nothing
 
+-- What a model embedded before it was replaced need not be made again when it comes back.
+
+-- name: unqueue_embedded
+delete from knowledge_unembedded u using knowledge_vectors v
+where v.chunk_id = u.chunk_id and v.model_id = $1
+
 -- name: add_vectors
 with wanted as (
     insert into knowledge_vectors (chunk_id, model_id, vec)
@@ -159,9 +165,6 @@ with wanted as (
     on conflict (chunk_id, model_id) do update set bits = excluded.bits
 )
 delete from knowledge_unembedded where chunk_id = any($2::int[])
-
--- name: done_with
-delete from knowledge_unembedded where chunk_id = any($1::int[])
 
 -- name: count_vectors
 select count(*) from knowledge_vectors where model_id = $1
@@ -184,13 +187,16 @@ update knowledge_models set has_center = true where id = $1
 -- name: drop_other_models
 delete from knowledge_models where not is_present and not exists (select from knowledge_unembedded)
 
+-- Chunks, postings and vectors are those of current documents: they come in the commit that makes theirs current, and
+-- go with it. So a search need not look at the documents.
+
 -- The rows without an id are the question's words that any document holds, with what each counts
 -- (as in coordinator/knowledge/terms.py). The rarest whose postings stay within $2 choose the chunks; one at least.
 
 -- name: by_words
 with counted as (
     select p.term, sum(p.holding)::bigint as holding
-    from knowledge_postings p join documents d on d.id = p.document_id and d.is_current
+    from knowledge_postings p
     where p.term = any($1::text[])
     group by p.term
 ), valued as materialized (
@@ -205,7 +211,6 @@ with counted as (
         select unnest(p.chunk_ids) as chunk_id, unnest(p.weights) * v.worth as score
         from valued v
         join knowledge_postings p on p.term = v.term
-        join documents d on d.id = p.document_id and d.is_current
         where v.is_chosen
     ) as u
     group by u.chunk_id
@@ -231,7 +236,6 @@ with best as materialized (
 select best.chunk_id as id, -best.distance as score, c.document_id, c.position, '' as terms
 from best
 join knowledge_chunks c on c.id = best.chunk_id
-join documents d on d.id = c.document_id and d.is_current
 order by best.distance, best.chunk_id
 
 -- name: by_bits
@@ -250,7 +254,6 @@ with near as materialized (
 select best.chunk_id as id, -best.distance as score, c.document_id, c.position, '' as terms
 from best
 join knowledge_chunks c on c.id = best.chunk_id
-join documents d on d.id = c.document_id and d.is_current
 order by best.distance, best.chunk_id
 
 -- name: passages

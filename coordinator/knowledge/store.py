@@ -223,6 +223,7 @@ class Store:
             if not row["is_present"]:
                 await session.execute(SQL["make_present"], row["id"])
                 await session.execute(SQL["unembed_all"], row["id"])
+                await session.execute(SQL["unqueue_embedded"], row["id"])
             return int(row["id"])
 
     async def unembedded(self, limit: int) -> list[Unembedded]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coordinator.fusion import Hit
 from coordinator.memory.terms import Count, Terms, choose_terms
 from coordinator.memory.types import Found, Model
 from core.sql import load_queries
@@ -89,37 +88,46 @@ class PassageIndex:
         counts = [Count(lexeme=row["lexeme"], passages=row["passages"]) for row in rows]
         return choose_terms(counts, rows[0]["total"]), rows[0]["average"]
 
-    async def by_words(self, terms: Terms, average: float, *, scope: Scope) -> list[Hit]:
-        """Passages that hold words of the query, best first."""
+    async def by_words(self, terms: Terms, average: float, *, scope: Scope) -> dict[int, float]:
+        """Scores of passages that hold words of the query."""
         rows = await self._db.fetch(
             SQL["search_text"], terms.deciding, list(terms.each), list(terms.weights), average,
             scope.is_memory, scope.before, DEPTH,
         )  # fmt: skip
-        return [Hit(id=row["id"], score=row["score"]) for row in rows]
+        return {row["id"]: row["score"] for row in rows}
 
-    async def by_letters(self, text: str, *, scope: Scope, limit: int) -> list[Hit]:
-        """Passages that hold these very letters: for parts of words, and scripts without spaces."""
+    async def by_letters(self, text: str, *, scope: Scope, limit: int) -> dict[int, float]:
+        """Those that hold these very letters: for parts of words, and scripts without spaces."""
         plain = text.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         args = (f"%{plain[:200]}%", scope.is_memory, limit)
         rows = await self._db.fetch(SQL["search_plainly"], *args)
-        return [Hit(id=row["id"], score=row["score"]) for row in rows]
+        return {row["id"]: row["score"] for row in rows}
 
     async def by_vector(
         self, model: str, vector: Sequence[float], *, scope: Scope, limit: int = DEPTH
-    ) -> list[Hit]:
-        """The passages nearest to the vector, with their cosine."""
+    ) -> dict[int, float]:
+        """The cosine of the passages nearest to the vector."""
         known = await self._model(model)
-        if known is None:
-            return []
+        if known is None or known.dimension not in {0, len(vector)}:
+            return {}  # never embedded, or by a service that has changed its model's size since
         args: tuple[object, ...] = (known.id, as_text(vector), scope.is_memory, limit)
         if known.has_center:
             rows = await self._db.fetch(SQL["search_bits"], *args, max(CHOSEN, 2 * limit))
         else:
             rows = await self._db.fetch(SQL["search_all_vectors"], *args)
-        return [Hit(id=row["id"], score=row["score"]) for row in rows]
+        return {row["id"]: row["score"] for row in rows}
+
+    async def shares_beside(self, present: str) -> dict[str, float]:
+        """The share of passages that each model embedded; empty when none but `present` did any.
+
+        That is nearly always so.
+        """
+        if not await self._db.fetchval(SQL["has_former_models"], present):
+            return {}
+        return {row["name"]: row["share"] for row in await self._db.fetch(SQL["shares"])}
 
     async def _model(self, name: str) -> Model | None:
-        """The model, if it has vectors here; what is known for good is not asked again."""
+        """The model, if it has vectors here; what stays until a change of model is kept in mind."""
         known = self._models.get(name)
         if known is None or not known.has_center:
             row = await self._db.fetchrow(SQL["model_by_name"], name)
@@ -163,15 +171,23 @@ class PassageIndex:
     # --- vectors ---
 
     async def use_model(self, name: str, dimension: int) -> int:
-        """The model that embeds from now on; passages without a vector of it are queued."""
+        """The model that embeds from now on; passages without a vector of it are queued.
+
+        Vectors of the former one stay until the last passage has a new one.
+        """
         if self._present is not None and self._present[:2] == (name, dimension):
             return self._present[2]
         async with self._db.transaction() as session:
             row = await session.fetchrow(SQL["model"], name, dimension)
             assert row is not None  # noqa: S101 - an upsert always returns its row
+            if dimension and row["dimension"] != dimension:
+                await _resize(session, row["id"], row["dimension"], dimension)
             if not row["is_present"]:
                 await session.execute(SQL["make_present"], row["id"])
                 await session.execute(SQL["unembed_all"], row["id"])
+                await session.execute(SQL["unqueue_embedded"], row["id"])
+                await session.execute(SQL["drop_other_models"])
+        self._models.clear()  # a model that comes back may have another number now
         self._present = (name, dimension, int(row["id"]))
         return self._present[2]
 
@@ -203,6 +219,15 @@ class PassageIndex:
             await session.execute(SQL["lock_vectors"])
             for step in ("set_center", "add_bits", "has_center"):
                 await session.execute(SQL[step], model_id)
+
+
+async def _resize(session: Session, model_id: int, former: int, dimension: int) -> None:
+    """A model that has other dimensions than before: its vectors cannot be compared any more."""
+    if former:
+        for step in ("drop_vectors", "drop_bits", "drop_center"):
+            await session.execute(SQL[step], model_id)
+        await session.execute(SQL["unembed_all"], model_id)
+    await session.execute(SQL["set_dimension"], model_id, dimension)
 
 
 def as_text(vector: Sequence[float]) -> str:

@@ -130,6 +130,7 @@ class MemoryLane:
             await self._index.put_off(ids)
             return False
         if made.model == name:  # else the owner chose another one meanwhile
+            model_id = await self._index.use_model(name, made.dimension)
             await self._index.add_vectors(model_id, ids, made.vectors)
             await self._index.settle(model_id, name)
         return True

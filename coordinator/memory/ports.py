@@ -47,6 +47,9 @@ class Embedder(Protocol):
     async def embed(self, texts: Sequence[str], *, kind: Side) -> Vectors:
         """One vector a text. `Retryable` while the model is away."""
 
+    async def embed_by(self, model: str, texts: Sequence[str], *, kind: Side) -> Vectors:
+        """The same by a former model. `Retryable` when it cannot be asked any more."""
+
 
 class Extractor(Protocol):
     """Finds what to remember in what the owner said."""

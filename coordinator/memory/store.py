@@ -4,13 +4,18 @@ Writes are part of the caller's transaction, so a memory and what caused it comm
 memory can be searched (has a passage) exactly while it is active: quarantined and superseded ones
 are never found, never shown to a model. Forgetting deletes the row, all earlier versions of it,
 their passages with words and vectors, and the words of the messages they were taken from; the id
-and the time are all that stays.
+and the time are all that stays. Their words in all other places go in the same transaction, see
+`coordinator.forgetting`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from coordinator.forgetting.inbox import DELETABLE, Source
+from coordinator.forgetting.store import Reached
 from coordinator.memory.types import NOTE_DAYS, TEXT_CAP, Memory, MemoryId, NewMemory, Waiting
 from core.db import storable
 from core.errors import UserFacing
@@ -19,18 +24,30 @@ from core.sql import load_queries
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from coordinator.forgetting.store import Forgetting
     from coordinator.memory.types import Layer, State
     from core.db import Database, Row, Session
 
 SQL = load_queries(__package__ or "coordinator.memory")
+REACH = load_queries("coordinator.forgetting")
 EMPTY = "Say what to remember: /remember my sister's name is Anna"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Forgotten:
+    """Ids of memories that are gone, how many messages, and how far their words were followed."""
+
+    memories: tuple[int, ...]
+    messages: int
+    reached: Reached
 
 
 class MemoryStore:
     """Reads and writes memories, and the queue of what is still to be done about messages."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, forgetting: Forgetting | None = None) -> None:
         self._db = database
+        self._forgetting = forgetting
 
     # --- writing ---
 
@@ -77,22 +94,42 @@ class MemoryStore:
 
         Returns the ids that are gone.
         """
-        gone: list[int] = []
-        for memory_id in ids:
-            row = await session.fetchrow(SQL["get"], memory_id)
-            line = [row, *await session.fetch(SQL["history"], memory_id)] if row else []
-            sources = [one["message_id"] for one in line if one["message_id"] is not None]
-            await self.forget_messages(session, sources)
-            gone += [row["id"] for row in await session.fetch(SQL["forget"], memory_id)]
-        return tuple(gone)
+        return (await self.forget_all(session, memories=tuple(ids))).memories
 
     async def forget_messages(self, session: Session, ids: Sequence[int]) -> int:
         """Deletes the words of messages and what the search knows of them; returns how many."""
-        return len(await session.fetch(SQL["forget_messages"], list(ids)))
+        return (await self.forget_all(session, messages=ids)).messages
+
+    async def forget_all(
+        self, session: Session, *, memories: Sequence[int] = (), messages: Sequence[int] = ()
+    ) -> Forgotten:
+        """Deletes both, and their words wherever they came to lie."""
+        sources, told, gone = list[Source](), list(messages), list[int]()
+        for memory_id in memories:
+            row = await session.fetchrow(SQL["get"], memory_id)
+            line = [row, *await session.fetch(SQL["history"], memory_id)] if row else []
+            told += [one["message_id"] for one in line if one["message_id"] is not None]
+            keys = await session.fetch(SQL["keys"], [one["id"] for one in line])
+            sources += [_source(one["id"], one["text"], one["key"]) for one in keys]
+            gone += [row["id"] for row in await session.fetch(SQL["forget"], memory_id)]
+        rows = await session.fetch(REACH["sources"], told)
+        await session.execute(SQL["forget_messages"], [row["id"] for row in rows])
+        sources += [_told(row) for row in rows]
+        reached = Reached()
+        if self._forgetting is not None and sources:
+            reached = await self._forgetting.reach(session, sources)
+        return Forgotten(memories=tuple(gone), messages=len(rows), reached=reached)
 
     async def forget_expired(self) -> None:
-        """Deletes working notes whose time is over."""
+        """Deletes working notes whose time is over, and what forgetting could not reach before."""
         await self._db.execute(SQL["forget_expired"])
+        if self._forgetting is not None:
+            await self._forgetting.settle()
+
+    async def forget_files(self, reached: Reached) -> None:
+        """After the commit: what lies on our disk. A crash before it leaves it to the next pass."""
+        if self._forgetting is not None:
+            await self._forgetting.clear_files(reached.files, reached.eraser)
 
     # --- reading ---
 
@@ -160,3 +197,16 @@ def _memory(row: Row) -> Memory:
 
 def _memories(rows: Sequence[Row]) -> tuple[Memory, ...]:
     return tuple(_memory(row) for row in rows)
+
+
+def _source(memory_id: int, text: str, key: str) -> Source:
+    kind, _, number = key.partition(":")
+    update_id = int(number) if kind == "update" and number.isdecimal() else None
+    return Source(text=text, memory_id=memory_id, update_id=update_id)
+
+
+def _told(row: Row) -> Source:
+    return Source(
+        text=row["text"], chat_id=row["chat_id"], telegram_id=row["telegram_id"],
+        is_fresh=row["created_at"] > datetime.now(UTC) - DELETABLE,
+    )  # fmt: skip

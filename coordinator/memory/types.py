@@ -85,8 +85,8 @@ class Found:
     """A passage that was found.
 
     `coverage`: how much of the query its words cover (0 to about 1). `nearness`: cosine of the
-    vectors, 0 when they were not compared. Both are the best of the passage and of the neighbour
-    that brought it in.
+    vectors on the present model's scale, 0 when they were not compared. Both are the best of the
+    passage and of the neighbour that brought it in.
     """
 
     id: int
@@ -119,8 +119,12 @@ class Waiting:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Model:
-    """An embedding model that has vectors here. `has_center`: its vectors have sign bits."""
+    """An embedding model that has vectors here. `has_center`: its vectors have sign bits.
+
+    `dimension`: numbers in a vector; 0 while nobody knows.
+    """
 
     id: int
     name: str
+    dimension: int
     has_center: bool = field(default=False)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from coordinator.memory.ports import Embedder
-    from coordinator.ports import Reply
+    from coordinator.ports import Begin, Reply
     from core.db import Session
 
 CHAT = 7
@@ -83,6 +83,10 @@ def facts(count: int) -> list[Fact]:
     ]
 
 
+async def begin_nothing(_: Session) -> None:
+    """There is no outbox."""
+
+
 class SilentVoice:
     """Says nothing."""
 
@@ -97,6 +101,11 @@ class SilentVoice:
 
     async def announce_task(self, session: Session, no: int) -> None:
         """Nothing."""
+
+    @asynccontextmanager
+    async def sending(self) -> AsyncIterator[Begin]:
+        """Nothing."""
+        yield begin_nothing
 
     def wake(self) -> None:
         """Nothing."""
@@ -151,7 +160,7 @@ class LongTalk:
         self.caller = ModelCaller(self.config, tasks)
         self.rules = StandingRules(database, Audit(database))
         store, index = MemoryStore(database), PassageIndex(database)
-        search = Search(index, (self.embedder,))
+        search = Search(index, self.embedder)
         self.lane = MemoryLane(
             database=database, store=store, index=index, search=search,
             embedder=self._embedder, extractor=self._nobody,

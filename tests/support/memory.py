@@ -29,7 +29,10 @@ class MadeVectors:
 
 @dataclass(kw_only=True, slots=True)
 class WordEmbedder:
-    """Texts with the same meaning words are near each other; `is_away` refuses."""
+    """Texts with the same meaning words are near each other; `is_away` refuses.
+
+    Each model has vectors of its own; those in `gone` cannot be asked any more. `asked` counts.
+    """
 
     name: str = "words"
     dimension: int = 512
@@ -37,22 +40,31 @@ class WordEmbedder:
     poison: str = "\0"
     synonyms: dict[str, str] = field(default_factory=dict)
     texts: list[str] = field(default_factory=list)
+    gone: tuple[str, ...] = ()
+    asked: list[str] = field(default_factory=list)
+    dimensions: dict[str, int] = field(default_factory=dict)
 
     async def embed(self, texts: Sequence[str], *, kind: Side) -> MadeVectors:
         """A vector made of the words."""
+        return await self.embed_by(self.name, texts, kind=kind)
+
+    async def embed_by(self, model: str, texts: Sequence[str], *, kind: Side) -> MadeVectors:
+        """The same by this model."""
         del kind
-        if self.is_away or any(self.poison in text for text in texts):
+        self.asked.append(model)
+        if self.is_away or model in self.gone or any(self.poison in text for text in texts):
             raise Retryable("the embedder is away", 0.1)
         self.texts += texts
-        vectors = tuple(self._vector(text) for text in texts)
-        return MadeVectors(model=self.name, dimension=self.dimension, vectors=vectors)
+        dimension = self.dimensions.setdefault(model, self.dimension)
+        vectors = tuple(self._vector(model, text, dimension) for text in texts)
+        return MadeVectors(model=model, dimension=dimension, vectors=vectors)
 
-    def _vector(self, text: str) -> tuple[float, ...]:
-        sums = [0.001] * self.dimension
+    def _vector(self, model: str, text: str, dimension: int) -> tuple[float, ...]:
+        sums = [0.001] * dimension
         for word in text.lower().split():
             meaning = self.synonyms.get(word.strip(".,?!"), word.strip(".,?!"))
-            digest = hashlib.sha256(meaning.encode()).digest()
-            sums[int.from_bytes(digest[:2]) % self.dimension] += 1.0
+            digest = hashlib.sha256(f"{model}:{meaning}".encode()).digest()
+            sums[int.from_bytes(digest[:2]) % dimension] += 1.0
         length = math.sqrt(sum(number * number for number in sums))
         return tuple(number / length for number in sums)
 

@@ -14,3 +14,4 @@ async def test_every_table_of_the_export_can_be_read(database_url: str) -> None:
     finally:
         await database.close()
     assert {"schedules", "triggers", "notices"} <= set(SQL)
+    assert {"voice_notes", "voice_replies", "voice_chats"} <= set(SQL)

@@ -410,5 +410,16 @@ async def test_the_former_models_vectors_are_searched_until_all_are_new(base):
     assert (await base.index.passages({near[0].id: 1.0}))[0].text == "four five six"
     base.embedder.gone = ("first",)
     assert len(await base.search._by_meaning("four five six")) == 1
+
+
+async def test_a_model_that_comes_back_embeds_only_what_it_has_not_embedded_yet(base):
+    await base.add("a.md", "one two three")
+    await base.read()
+    await base.embed()
+    await base.store.use_model("second")
+    await base.add("b.md", "four five six")
+    await base.read()
+    await base.store.use_model("first")
+    assert [one.text for one in await base.store.unembedded(9)] == ["four five six"]
     await base.embed()
     assert len(await base.search._by_meaning("four five six")) == 2

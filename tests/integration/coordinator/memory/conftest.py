@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from coordinator.forgetting.store import Forgetting
 from coordinator.memory.index import PassageIndex
 from coordinator.memory.lane import MemoryLane
 from coordinator.memory.recall import Recall
@@ -15,10 +16,12 @@ from coordinator.memory.store import MemoryStore
 from coordinator.memory.types import MemoryId, NewMemory, Query
 from core.db import Database
 from core.migrate import migrate
+from core.seal import Seal
 from tests.support.memory import LineExtractor, WordEmbedder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 
 @dataclass
@@ -28,11 +31,13 @@ class Mind:
     database: Database
     embedder: WordEmbedder = field(default_factory=WordEmbedder)
     extractor: LineExtractor = field(default_factory=LineExtractor)
+    exports: Path | None = None
 
     def __post_init__(self) -> None:
-        self.store = MemoryStore(self.database)
+        self.forgetting = Forgetting(self.database, seal=Seal("key"), exports=self.exports)
+        self.store = MemoryStore(self.database, forgetting=self.forgetting)
         self.index = PassageIndex(self.database)
-        self.search = Search(self.index, (self.embedder,))
+        self.search = Search(self.index, self.embedder)
         self.recall = Recall(self.search)
         self.lane = self.a_lane()
 

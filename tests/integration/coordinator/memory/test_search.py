@@ -91,8 +91,7 @@ async def test_the_counts_behind_the_weights_are_exact(mind: Mind) -> None:
 async def test_a_new_model_embeds_everything_anew_and_the_old_vectors_go(mind: Mind) -> None:
     await mind.keep("I like tea")
     await mind.work()
-    mind.embedder = WordEmbedder(name="other", dimension=16)
-    mind.search.embedders = (mind.embedder,)
+    mind.embedder.name, mind.embedder.dimension = "other", 16
     assert await mind.found("tea") == ["I like tea"]  # by words, while it has no vector yet
     await mind.work()
     names = await mind.database.fetch("select name from memory_models")
@@ -117,7 +116,7 @@ async def test_many_vectors_are_compared_by_signs_first_and_nothing_near_is_miss
     fresh = index.PassageIndex(mind.database)
     await mind.database.execute("update memory_models set has_center = false")
     in_full = await fresh.by_vector("words", vector, scope=scope, limit=5)
-    assert [hit.score for hit in by_signs] == pytest.approx([hit.score for hit in in_full])
+    assert by_signs == pytest.approx(in_full)
 
 
 async def test_a_database_without_vectors_answers_by_words(mind: Mind) -> None:
@@ -125,7 +124,7 @@ async def test_a_database_without_vectors_answers_by_words(mind: Mind) -> None:
         await mind.database.execute(f"drop table {table}")
     await mind.database.execute("create or replace function memory_make_vectors() returns boolean "
                                 "language sql as 'select false'")  # fmt: skip
-    plain = Search(index.PassageIndex(mind.database), (mind.embedder,))
+    plain = Search(index.PassageIndex(mind.database), mind.embedder)
     await mind.keep("I like tea")
     assert [one.text for one in await plain.find(Query(text="tea"))] == ["I like tea"]
 
@@ -134,4 +133,4 @@ async def test_a_database_that_goes_away_is_told_as_such(database_url: str) -> N
     gone = await Database.connect(database_url)
     await gone.close()
     with pytest.raises(Retryable):
-        await Search(index.PassageIndex(gone), (WordEmbedder(),)).find(Query(text="tea"))
+        await Search(index.PassageIndex(gone), WordEmbedder()).find(Query(text="tea"))

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coordinator.fusion import best_of
 from coordinator.knowledge.answering import NOTHING, framed, growing, numbered
 from coordinator.knowledge.formats import is_code, refuse
 from coordinator.knowledge.index import Found
 from coordinator.knowledge.reading import reason_in, result_of
-from coordinator.knowledge.search import combine, pairs_of
+from coordinator.knowledge.search import combine, pairs_of, phrases_in
 from coordinator.knowledge.segments import read_pages, segment_of
 from coordinator.knowledge.terms import stem, terms_of, weights_of
 from coordinator.knowledge.types import Chunk, ChunkId, DocumentId, Passage
@@ -47,7 +48,7 @@ def test_a_phrase_of_the_question_wins_over_scattered_words():
     pairs = pairs_of(["notice", "period"], {"notice": 2.0, "period": 2.0})
     words = [found(1, 3.0, terms=" notice x period "), found(2, 2.9, position=7, terms=" notice period "),  # noqa: E501 - a case reads best in one line
              found(3, 1.0, position=20)]  # fmt: skip
-    assert combine(words, pairs, [])[0].id == 2
+    assert best_of(combine(words, phrases_in(words, pairs), []), 1) == [2]
 
 
 def test_what_stands_beside_a_hit_gains_by_it():
@@ -57,7 +58,7 @@ def test_what_stands_beside_a_hit_gains_by_it():
         found(3, 2.0, position=2),
         found(4, 1.0, position=30),
     ]
-    assert [hit.id for hit in combine(words, {}, [])][:2] == [1, 3]
+    assert best_of(combine(words, [0.0] * 4, []), 2) == [1, 3]
 
 
 def test_postings_name_the_chunks_that_hold_a_word():

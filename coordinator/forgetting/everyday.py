@@ -1,0 +1,35 @@
+"""Words in everybody's mouth, English and German: they give nothing away. Pure."""
+
+from __future__ import annotations
+
+_WORDS = (
+    "the and for are was were has have had not but you your yours mine our ours his her hers its "
+    "their they them him she who whom whose what when where which why how this that these those "
+    "there here then than with without from into onto over under about after before between "
+    "because while until since again also just only very much many more most some any each every "
+    "all both few other another such same own can could will would shall should may might must "
+    "does did doing done make makes made get gets got give gives gave take takes took taken come "
+    "comes came goes went gone going say says said tell tells told ask asks asked know knows knew "
+    "known think thinks want wants wanted need needs like likes liked love loves use uses used "
+    "using see sees seen look looks find finds found keep keeps kept let lets put puts call calls "
+    "called name names named please thanks thank yes yet still now today tomorrow yesterday day "
+    "days week weeks month months year years time times hour hours minute minutes morning evening "
+    "night monday tuesday wednesday thursday friday saturday sunday one two three four five six "
+    "seven eight nine ten first second third last next new old good bad big small long short "
+    "right left well better best really always never ever often sometimes maybe thing things "
+    "something anything nothing everything someone anyone people person man woman way ways place "
+    "home house work works working live lives lived born has been being back down out off too per "
+    "remember remembered forget forgotten memory memories recall task tasks message messages note "
+    "notes file files text answer answers question questions owner user agent assistant telegram "
+    "chat start stop list show shows shown send sends sent write writes wrote read reads run runs "
+    "done edit edits change changes changed rule rules fact facts true false none null error http "
+    "https www com org html json type role content id date number words word "
+    "der die das den dem des ein eine einen einem einer eines und oder aber nicht kein keine ich "
+    "mich mir mein meine meinen meinem meiner dich dir dein deine ihr ihre ihren sein seine uns "
+    "unser sie wir man ist sind war waren bin bist hat habe haben hatte wird werden wurde kann "
+    "können will wollen soll sollen muss müssen darf mag auch noch schon nur sehr mehr viel viele "
+    "alle alles etwas nichts jemand hier dort dann wenn weil dass was wer wie wann warum mit ohne "
+    "von vom zum zur bei aus auf für über unter nach vor zwischen heute morgen gestern tag tage "
+    "woche jahr jahre zeit gut neu alt bitte danke immer nie mal sich selbst heißt"
+)
+EVERYDAY = frozenset(_WORDS.split())
