@@ -1,7 +1,7 @@
 # Two commands do everything: `make up` runs AgentAI here, `make test` checks it.
 # Both set up what is missing first; when nothing changed that costs a fraction of a second.
 .DEFAULT_GOAL := help
-.PHONY: help up test lint lock wheels bench chaos security autonomy eval doctor clean venv dev engine image
+.PHONY: help up voice test lint lock wheels bench chaos security autonomy eval doctor clean venv dev engine image
 SHELL := /bin/bash
 bin := .venv/bin
 
@@ -20,7 +20,10 @@ engine: venv
 image: engine
 	@$(bin)/agentai image
 
-up: image ## set up what is missing, then run AgentAI in the foreground
+voice: venv
+	@scripts/voice.sh
+
+up: image voice ## set up what is missing, then run AgentAI in the foreground
 	@exec $(bin)/agentai up
 
 test: dev ## set up what is missing, then lint, check types and run every test

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from agentai.serve import Service
+    from agentai.foundation import Foundation
     from bot.autonomy_desk import AutonomyDesk
     from bot.autonomy_lane import AutonomyLanes
     from bot.autonomy_parts import Autonomy
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bot.presses import Presses
     from bot.route import Route
     from bot.updates import Message, Press
+    from coordinator.skills import Skills
     from core.db import Session
 
     Fetched = Callable[[int, int, Path], Awaitable[None]]
@@ -40,8 +41,9 @@ REST_S = {"schedules": 5.0, "heartbeat": 20.0, "triggers": 2.0, "listen": 5.0}
 class AutonomyWiring:
     """Commands, buttons and lanes; the parts behind them come to life on first use."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, base: Foundation, skills: Skills) -> None:
+        self._base = base
+        self._skills = skills
         self._made: Autonomy | None = None
         self._desk: AutonomyDesk | None = None
         self._lanes: AutonomyLanes | None = None
@@ -55,15 +57,14 @@ class AutonomyWiring:
         if self._made is None:
             from bot.autonomy_parts import Autonomy, AutonomyParts
 
-            service = self._service
+            base = self._base
             self._made = Autonomy(
                 AutonomyParts(
-                    database=service.database, tasks=service.tasks, config=service.config,
-                    facts=service.facts, store=service.store, model=service.model,
-                    vault=service.vault, audit=service.audit, home=service.env.home,
-                    wake_outbox=service.outbox.wake, wake_hosts=service.bus.wake_tasks,
-                    quiet=service.quiet, skills=service.skills.skills,
-                    ca_file=service.env.gateway_extra_ca,
+                    database=base.database, tasks=base.tasks, config=base.config,
+                    facts=base.facts, store=base.store, model=base.model, vault=base.vault,
+                    audit=base.audit, home=base.env.home, wake_outbox=base.outbox.wake,
+                    wake_hosts=base.bus.wake_tasks, quiet=base.quiet, skills=self._skills,
+                    ca_file=base.env.gateway_extra_ca,
                 )
             )  # fmt: skip
         return self._made
@@ -145,10 +146,10 @@ class AutonomyWiring:
         await asyncio.sleep(REST_S[name])
 
     async def _has_schedules(self) -> bool:
-        return bool(await self._service.database.fetchval(SQL["has_schedules"]))
+        return bool(await self._base.database.fetchval(SQL["has_schedules"]))
 
     async def _has_triggers(self) -> bool:
-        return bool(await self._service.database.fetchval(SQL["has_triggers"]))
+        return bool(await self._base.database.fetchval(SQL["has_triggers"]))
 
     async def _has_listening(self) -> bool:
         """Once there was a trigger, the lane stays: it closes what is not needed any more."""
@@ -156,7 +157,7 @@ class AutonomyWiring:
         return self._has_listened
 
     async def _has_model(self) -> bool:
-        return bool(routes(await self._service.config.current(), "coordinator"))
+        return bool(routes(await self._base.config.current(), "coordinator"))
 
     async def close(self) -> None:
         """Stops listening."""

@@ -7,13 +7,10 @@ and must stay small. A wrong setting ends every command with one line and exit c
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from importlib import import_module
 
 from core.errors import ConfigError, UserFacing
 from core.process import forbid_core_dumps
-
-CommandLine = Callable[[list[str]], int]
 
 # name → (module, whether its `main` takes the rest of the arguments, what it does)
 COMMANDS: dict[str, tuple[str, bool, str]] = {

@@ -51,17 +51,20 @@ async def _run(checks: Sequence[Check]) -> int:
     return 1 if problems else 0
 
 
-async def examine(check: Check) -> Finding:
-    """Runs one check within `LIMIT_S`; whatever goes wrong becomes a finding."""
+async def examine(check: Check, *, limit_s: float = LIMIT_S) -> Finding:
+    """Runs one check within `limit_s`; whatever goes wrong becomes a finding."""
     try:
-        async with asyncio.timeout(LIMIT_S):
+        async with asyncio.timeout(limit_s):
             text = await check.look()
     except UserFacing as error:
         return Finding(name=check.name, is_well=False, text=error.text, mend=error.hint)
     except AgentAIError as error:
         return Finding(name=check.name, is_well=False, text=str(error))
     except TimeoutError:
-        return Finding(name=check.name, is_well=False, text=f"no answer within {LIMIT_S:.0f} s")
+        return Finding(name=check.name, is_well=False, text=f"no answer within {limit_s:.0f} s")
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        return Finding(name=check.name, is_well=False, text=f"the check broke: {why}")
     except Exception as error:  # noqa: BLE001 - a broken check must not hide the others
         return Finding(
             name=check.name, is_well=False, text=f"the check broke: {type(error).__name__}"

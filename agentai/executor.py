@@ -5,6 +5,11 @@ This is where its parts are put together.
 
 from __future__ import annotations
 
+# ruff: noqa: E402 - memory is spared before anything heavy is imported
+from core.lean import slim_down
+
+slim_down()
+
 import asyncio
 import logging
 import os
@@ -95,12 +100,12 @@ async def execute(env: EnvSettings) -> None:
             return Limits.of(await config.current(), box)
 
         working = Host(
-            host=host_id(env.home), parts=parts, pool=pool, config=config, slots=slots,
+            host=host_id(env.home), parts=parts, pool=pool, config=config,
             spawner=spawner, hear=database.heard,
             isolation=Isolation(parts.launcher, slots, limits=limits),
             images=images,
         )  # fmt: skip
-        working.on_status = _teller(beat)
+        working.readiness.on_status = _teller(beat)
         spawner.spawn(beat.run(), name="beat")
         await working.start()
         if os.environ.get(PREPARE_VARIABLE) == "on":
@@ -141,7 +146,7 @@ async def _outlet_parts(env: EnvSettings, database: Database, instance: str) -> 
     slots = env.home / "slots"
     for folder in (slots, env.home / "authority"):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    await asyncio.to_thread(authority.prepare)
+    await asyncio.to_thread(authority.prepare_apart)
     shutil.copyfile(authority.ca_file, slots / CA_FILE)
     audit, seen = Audit(database), SeenStore(database)
     ledger = Ledger(env.home / "approvals" / "used")

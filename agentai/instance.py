@@ -47,10 +47,20 @@ class Instance:
         self.home = home
         self.logs = home / "logs"
         self._lock: int | None = None
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.geteuid() not in {0, home.stat().st_uid}:
-            raise ConfigError("AGENTAI_HOME", f"{home} belongs to another user")
-        home.chmod(0o700)
+        try:
+            self._make()
+        except OSError as error:
+            raise ConfigError(
+                "AGENTAI_HOME",
+                f"{home} cannot be used: {error.strerror}; "
+                "make it writable for this user, or name another folder",
+            ) from error
+
+    def _make(self) -> None:
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.geteuid() not in {0, self.home.stat().st_uid}:
+            raise ConfigError("AGENTAI_HOME", f"{self.home} belongs to another user")
+        self.home.chmod(0o700)
         self.logs.mkdir(mode=0o700, exist_ok=True)
 
     @classmethod
@@ -145,7 +155,10 @@ def join_running() -> None:
     home = home_from_environment()
     if not home.is_dir():
         return
-    instance = Instance(home)
+    try:
+        instance = Instance(home)
+    except ConfigError:  # the command itself says what it lacks; the doctor says why
+        return
     found: dict[str, str | None] = {"AGENTAI_HOME": str(home)}
     if running := instance.running():
         found |= {

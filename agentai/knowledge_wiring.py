@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from agentai.serve import Service
+    from agentai.foundation import Foundation
     from bot.commands import Handler
     from bot.files import Fetcher
     from bot.presses import Presses
+    from coordinator.embedding import Embedder
 
 
 class KnowledgeWiring:
-    """Documents, their lanes, buttons and command, wired to a service's parts."""
+    """Documents, their lanes, buttons and command, wired to what all parts stand on."""
 
-    def __init__(self, service: Service) -> None:
-        database, home = service.database, service.env.home
+    def __init__(self, base: Foundation, embedder: Embedder) -> None:
+        database, home = base.database, base.env.home
         self._store, index = Store(database), Index(database)
-        embedder = service.memory.embedder
         search = Search(index, embedder)
         self.knowledge = Knowledge(index=index, search=search)
-        notices = DocsNotices(store=service.store, wake_outbox=service.outbox.wake)
+        notices = DocsNotices(store=base.store, wake_outbox=base.outbox.wake)
         self._ingest = Ingest(
-            database=database, store=self._store, reader=QuietReader(service.quiet),
+            database=database, store=self._store, reader=QuietReader(base.quiet),
             embedder=embedder, notices=notices,
         )  # fmt: skip
         self._arrivals = Arrivals(
@@ -45,7 +45,7 @@ class KnowledgeWiring:
         )  # fmt: skip
         self._folder = home / "docs"
         self.command = DocsCommand(
-            documents=self._store, search=search, index=index, store=service.store,
+            documents=self._store, search=search, index=index, store=base.store,
             files=FileStore(database), wake=self._arrivals.wake,
         )  # fmt: skip
 

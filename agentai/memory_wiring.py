@@ -24,34 +24,34 @@ from core.models import routes
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from agentai.service import Service
+    from agentai.foundation import Foundation
     from bot.commands import Handler
 
 
 class MemoryWiring:
-    """Memory, its lanes and its commands, wired to a service's parts."""
+    """Memory, its lanes and its commands, wired to what all parts stand on."""
 
-    def __init__(self, service: Service) -> None:
-        self._config = service.config
-        self.heavy = Heavy(idle_s=lambda: service.config.latest.number("heavy.idle_s"))
-        config, tasks = service.config, service.tasks
+    def __init__(self, base: Foundation) -> None:
+        self._config = base.config
+        self.heavy = Heavy(idle_s=lambda: base.config.latest.number("heavy.idle_s"))
+        config, tasks = base.config, base.tasks
         self.embedder = Embedder(heavy=self.heavy, config=config, tasks=tasks)
         self._extractor = Mem0Extractor(heavy=self.heavy, config=config, tasks=tasks)
-        exports = service.env.home / "memory_exports"
-        forgetting = Forgetting(service.database, seal=service.seal, exports=exports)
-        self.store = MemoryStore(service.database, forgetting=forgetting)
-        index = PassageIndex(service.database)
+        exports = base.env.home / "memory_exports"
+        forgetting = Forgetting(base.database, seal=base.seal, exports=exports)
+        self.store = MemoryStore(base.database, forgetting=forgetting)
+        index = PassageIndex(base.database)
         self.search = Search(index, self.embedder)
         self._lane = MemoryLane(
-            database=service.database, store=self.store, index=index, search=self.search,
+            database=base.database, store=self.store, index=index, search=self.search,
             embedder=self._embedder_now, extractor=self._extractor_now,
         )  # fmt: skip
         self.turns = TurnMemory(
-            store=self.store, recall=Recall(self.search), config=service.config,
+            store=self.store, recall=Recall(self.search), config=base.config,
             wake=self._lane.wake,
         )  # fmt: skip
         self.command = MemoryCommand(
-            memories=self.store, search=self.search, store=service.store, config=service.config,
+            memories=self.store, search=self.search, store=base.store, config=base.config,
             wake=self._lane.wake, exports=exports,
         )  # fmt: skip
         self.turns.keeper = self.command

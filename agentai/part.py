@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from agentai.health import Beat, Vitals, read_beats, started
 from agentai.logs import LogFile
 from agentai.process import Command, start
-from core.errors import AgentAIError
+from core.errors import AgentAIError, UserFacing
 
 if TYPE_CHECKING:
     import subprocess
@@ -82,7 +82,7 @@ class Child:
         except (OSError, AgentAIError) as error:
             os.close(output_read)
             os.close(beat_read)
-            return str(error)
+            return " ".join(said(error).split())
         finally:
             os.close(output_write)
             os.close(beat_write)
@@ -162,6 +162,11 @@ class Child:
             self._process.wait()
             self.poll()
         self.log.close()
+
+
+def said(error: OSError | AgentAIError) -> str:
+    """What an operator is told of an error, with what to do about it."""
+    return error.sentence() if isinstance(error, UserFacing) else str(error)
 
 
 def _signal_group(leader: int, number: signal.Signals) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from agentai.serve import Service
+    from agentai.foundation import Foundation
     from coordinator.skills import Skills
     from skills.store import SkillStore
     from skills.versions import Versions
@@ -25,16 +25,14 @@ class ProposalsWiring:
     """The command, its buttons, and the two lanes. `changed`: the skills are to be looked at."""
 
     def __init__(
-        self, service: Service, *, skills: Skills, rows: SkillStore, versions: Versions,
+        self, base: Foundation, *, skills: Skills, rows: SkillStore, versions: Versions,
         folder: Path, changed: Callable[[], None],
     ) -> None:  # fmt: skip
-        staging = service.env.home / "proposals"
+        staging = base.env.home / "proposals"
         book = ProposalBook(
-            database=service.database, store=ProposalStore(service.database), audit=service.audit
+            database=base.database, store=ProposalStore(base.database), audit=base.audit
         )
-        teller = ProposalTeller(
-            store=service.store, facts=service.facts, wake_outbox=service.outbox.wake
-        )
+        teller = ProposalTeller(store=base.store, facts=base.facts, wake_outbox=base.outbox.wake)
         self._installer = ProposalInstaller(
             InstallParts(
                 book=book, skills=skills, rows=rows, versions=versions, teller=teller,
@@ -43,14 +41,12 @@ class ProposalsWiring:
         )  # fmt: skip
         self._proposing = Proposing(
             ProposingParts(
-                book=book, skills=skills, model=service.model, tasks=service.tasks,
-                config=service.config, quiet=service.quiet, teller=teller, folder=folder,
+                book=book, skills=skills, model=base.model, tasks=base.tasks,
+                config=base.config, quiet=base.quiet, teller=teller, folder=folder,
                 staging=staging, accepted=self._installer.wake,
             )
         )  # fmt: skip
-        self.command = ProposalsCommand(
-            book=book, store=service.store, decided=self._installer.wake
-        )
+        self.command = ProposalsCommand(book=book, store=base.store, decided=self._installer.wake)
 
     def lanes(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """Steps to run forever, by name; only the process that holds the lease runs them."""

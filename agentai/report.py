@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 READY = "ready"
+STOPPING = (
+    "\nStopping. Tasks in containers go on for two minutes: start again by then, and nothing of "
+    "them is broken off.\nLater they continue from their last certain step, or say that it is in "
+    "doubt. Ctrl-C again ends at once."
+)
+STOPPING_NOW = "\nEnding at once. Nothing is lost; the next start clears up."
+STOPPED = "Stopped."
 _WIDTH = 11
 
 
@@ -26,7 +33,7 @@ class State:
 
 def heading(home: Path) -> str:
     """The first lines, printed before anything runs."""
-    return f"AgentAI keeps everything in {home} (logs in {home.name}/logs). Ctrl-C stops it.\n"
+    return f"AgentAI keeps everything in {home}, its logs in {home}/logs. Ctrl-C stops it.\n"
 
 
 class StartReport:

@@ -2,6 +2,8 @@
 
 agentai secret set NAME --host api.example.com [--header authorization] [--format 'Bearer {}']
                                   the value is asked for, or read from standard input
+agentai secret set HOOK_NAME      the secret of a webhook trigger (MAIL_NAME: a mailbox's password);
+                                  it is sent nowhere and no task can use it, so it needs no host
 agentai secret list               names, hosts and dates; never a value
 agentai secret delete NAME
 agentai secret rotate             a new data key for all secrets; run it again if it was broken off
@@ -28,7 +30,14 @@ from core.instance import instance_id
 from core.migrate import migrate
 from core.settings import load_settings
 from core.vault import SecretInfo, Vault, parse_name
-from core.vault.names import MAX_VALUE_BYTES, PLAIN, parse_use, parse_value
+from core.vault.names import (
+    MAX_VALUE_BYTES,
+    NOWHERE,
+    PLAIN,
+    is_own,
+    parse_use,
+    parse_value,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +51,7 @@ def main(arguments: list[str]) -> int:
     given = parse(arguments)
     if given.action == "set":  # complains before it asks for the value
         parse_name(given.name)
+        given.host = host_of(given)
         parse_use(given.host, given.header, given.format)
         given.value = read_value(given.name)
     print(asyncio.run(_run(given)))
@@ -81,13 +91,22 @@ def parse(arguments: Sequence[str]) -> Given:
     actions = parser.add_subparsers(dest="action", required=True, parser_class=_Parser)
     setting = actions.add_parser("set")
     setting.add_argument("name")
-    setting.add_argument("--host", required=True)
+    setting.add_argument("--host", default="")
     setting.add_argument("--header", default="authorization")
     setting.add_argument("--format", default=PLAIN)
     actions.add_parser("list")
     actions.add_parser("delete").add_argument("name")
     actions.add_parser("rotate").add_argument("--old-key-file", type=Path)
     return parser.parse_args(arguments, namespace=Given())
+
+
+def host_of(given: Given) -> str:
+    """The host that was given; only a trigger's secret needs none."""
+    if not given.host and not is_own(given.name):
+        raise UserFacing(
+            "Where may this secret be sent?", "Add --host, such as --host api.example.com."
+        )
+    return given.host or NOWHERE
 
 
 def read_value(name: str) -> str:
@@ -124,7 +143,7 @@ async def _carry_out(vault: Vault, database: Database, given: Given) -> str:
                 session, given.name, given.value, host=given.host, header=given.header,
                 template=given.format,
             )  # fmt: skip
-            return f"{given.name} is set (version {version}), for {given.host} only"
+            return f"{given.name} is set (version {version}), for {_place(given.host)} only"
         if not await vault.delete(session, given.name):
             raise UserFacing("There is no secret of that name.", "See: agentai secret list")
     return f"{given.name} is deleted"
@@ -150,7 +169,12 @@ def _key_in(path: Path) -> str:
     return key
 
 
+def _place(host: str) -> str:
+    return "a trigger" if host == NOWHERE else host
+
+
 def _line(info: SecretInfo) -> str:
     used = f"used {info.used_at:%Y-%m-%d %H:%M}" if info.used_at else "not used yet"
     where = f"{info.host}\t{info.header}: {info.template}"
+    where = "for a trigger" if info.host == NOWHERE else where
     return f"{info.name}\tversion {info.version}\t{where}\tset {info.created_at:%Y-%m-%d}\t{used}"

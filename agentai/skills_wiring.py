@@ -18,18 +18,17 @@ from skills.tree import BUILTIN
 from skills.versions import Versions
 
 if TYPE_CHECKING:
-    from agentai.serve import Service
+    from agentai.foundation import Foundation
     from bot.commands import Commands, Handler
     from bot.files import Fetcher
     from bot.presses import Presses
 
 
 class SkillsWiring:
-    """Skills, their lane, their buttons and commands, wired to a service's parts."""
+    """Skills, their lane, their buttons and commands, wired to what all parts stand on."""
 
-    def __init__(self, service: Service) -> None:
-        env, database = service.env, service.database
-        self._service = service
+    def __init__(self, base: Foundation) -> None:
+        env, database = base.env, base.database
         self.folder = env.skills
         self.folder.mkdir(parents=True, exist_ok=True)
         self._rows = SkillStore(database)
@@ -38,31 +37,31 @@ class SkillsWiring:
             cargo_folder=env.home / "skill_cargo",
         )  # fmt: skip
         self._versions = Versions(self.folder, env.home / "skill_versions")
-        self.menu = Menu(service.api)
+        self.menu = Menu(base.api)
         self.lane = SkillsLane(
-            skills=self.skills, database=database, store=service.store, facts=service.facts,
+            skills=self.skills, database=database, store=base.store, facts=base.facts,
             menu=self.menu, versions=self._versions, folder=self.folder,
-            wake_outbox=service.outbox.wake,
+            wake_outbox=base.outbox.wake,
         )  # fmt: skip
-        profile = ProfileDesk(service.api)
+        profile = ProfileDesk(base.api)
         self._offers = SkillOffers(
-            database=database, store=service.store, conversation=service.conversation,
-            skills=self.skills, audit=service.audit, versions=self._versions, folder=self.folder,
-            staging=env.home / "skill_offers", wake_outbox=service.outbox.wake,
+            database=database, store=base.store, conversation=base.conversation,
+            skills=self.skills, audit=base.audit, versions=self._versions, folder=self.folder,
+            staging=env.home / "skill_offers", wake_outbox=base.outbox.wake,
             installed=self.lane.wake, profile=profile,
         )  # fmt: skip
         self._desk = SkillsDesk(
-            skills=self.skills, rows=self._rows, tasks=service.tasks, audit=service.audit,
-            store=service.store, offers=self._offers, folder=self.folder, decided=self.lane.wake,
+            skills=self.skills, rows=self._rows, tasks=base.tasks, audit=base.audit,
+            store=base.store, offers=self._offers, folder=self.folder, decided=self.lane.wake,
         )  # fmt: skip
         self._command = SkillsCommand(
             skills=self.skills, rows=self._rows, desk=self._desk, versions=self._versions,
-            store=service.store, config=service.config, folder=self.folder,
+            store=base.store, config=base.config, folder=self.folder,
             exports=env.home / "exports", profile=profile,
         )  # fmt: skip
 
         self.proposals = ProposalsWiring(
-            service, skills=self.skills, rows=self._rows, versions=self._versions,
+            base, skills=self.skills, rows=self._rows, versions=self._versions,
             folder=self.folder, changed=self.lane.wake,
         )  # fmt: skip
 

@@ -9,6 +9,7 @@ however it dies.
 from __future__ import annotations
 
 import os
+import re
 import selectors
 import signal
 import time
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT_S = 1.0
 STOP_LIMIT_S = 9.0
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Failure)\b")  # a traceback's last line
 
 
 class Listener(Protocol):
@@ -40,6 +42,9 @@ class Listener(Protocol):
     def changed(self, states: Sequence[State]) -> None:
         """A part became ready or said something."""
 
+    def stopping(self, asked: int) -> None:
+        """The end was asked for, the `asked`-th time."""
+
 
 class Supervisor:
     """Runs `parts` until a signal, or until one of them reports a bad setting.
@@ -52,6 +57,7 @@ class Supervisor:
         self._children = [Child(part, logs, self._selector) for part in parts]
         self._listener = listener
         self._asked_to_stop = 0
+        self._told_stop = 0
         self._stopping = False
         self._rank_since: tuple[int, float] | None = None
         self._stop_until = 0.0
@@ -88,6 +94,7 @@ class Supervisor:
         self._hear(now)
         self._reap(now)
         if self._asked_to_stop or self._stopping:
+            self._tell_stop()
             return self._stop(now)
         for child in self._children:
             if not self._stopping:  # one part may have given up for all
@@ -143,7 +150,8 @@ class Supervisor:
                 or judge(now, child.vitals, beats=child.part.beats) is Verdict.GIVE_UP
             ):
                 continue
-            reason = f"ended ({_reason(code)})" if not child.was_silent else "did not answer"
+            ending = _ending(code, child.log.last_line)
+            reason = "did not answer" if child.was_silent else ending
             delay = child.vitals.start_at - now
             self._listener.warn(restart_line(child.part.name, reason=reason, delay_s=delay))
 
@@ -152,7 +160,7 @@ class Supervisor:
             case Verdict.START:
                 if problem := child.start(now):
                     child.vitals = ended(child.vitals, now, code=-1)
-                    self._listener.warn(f"{child.part.name} cannot be started: {problem}")
+                    self._listener.logged(child.part.name, f"cannot be started: {problem}")
             case Verdict.KILL:
                 child.was_silent = True
                 child.kill()
@@ -164,6 +172,11 @@ class Supervisor:
                 )
             case Verdict.LEAVE:
                 pass
+
+    def _tell_stop(self) -> None:
+        if self._told_stop < (asked := min(self._asked_to_stop, 2)):
+            self._told_stop = asked
+            self._listener.stopping(asked)
 
     def _stop(self, now: float) -> bool:
         """Stops rank by rank; a second signal, or the limit, kills what is left."""
@@ -191,6 +204,12 @@ class Supervisor:
         for child in children:
             if now - self._rank_since[1] > child.part.stop_s:
                 child.kill()
+
+
+def _ending(code: int, last_line: str) -> str:
+    """How a part ended, and the exception that it ended by."""
+    cause = f": {last_line[:200]}" if code > 0 and _EXCEPTION.match(last_line) else ""
+    return f"ended ({_reason(code)}){cause}"
 
 
 def _reason(code: int) -> str:

@@ -9,10 +9,12 @@ end with code 2.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,13 +24,22 @@ from agentai.embedded.valkey import Valkey
 from agentai.instance import Instance, Running
 from agentai.part import Part
 from agentai.process import Command
-from agentai.report import Repeats, StartReport, State, heading
+from agentai.report import (
+    STOPPED,
+    STOPPING,
+    STOPPING_NOW,
+    Repeats,
+    StartReport,
+    State,
+    heading,
+)
 from agentai.supervisor import Supervisor
 from core.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+LEAST_ROOM_MB = 300  # Postgres takes 100 at once; what is written down needs the rest
 PLAYGROUND_OWNER_ID = "7001"  # whoever can open the page is the owner there
 LOOPBACK = "127.0.0.1"
 
@@ -54,6 +65,11 @@ class Terminal:
         for line in self._report.lines(states):
             print(line, flush=True)
 
+    def stopping(self, asked: int) -> None:
+        """Says that the end is near, and what becomes of the work."""
+        with suppress(OSError):  # a closed terminal must not keep us from stopping
+            print(STOPPING if asked == 1 else STOPPING_NOW, flush=True)
+
 
 OWN_PARTS = ("serve", "executor")
 
@@ -69,6 +85,8 @@ def main(argv: list[str]) -> int:
     instance = Instance.from_environment()
     instance.hold("-".join(("lock", *argv)))
     print(heading(instance.home), flush=True)
+    if warning := room_warning(instance.home, shutil.disk_usage(instance.home).free // 2**20):
+        Terminal().warn(warning)
     if argv:
         return _run(instance, [_own_part(name, _environment(instance)) for name in argv])
     environment, parts = plan(instance, _environment(instance))
@@ -80,8 +98,22 @@ def main(argv: list[str]) -> int:
         remove_socket_folder(instance.home)
 
 
+def room_warning(home: Path, free_mb: int) -> str:
+    """What to say when the disk is nearly full; nothing when it is not. Pure."""
+    if free_mb >= LEAST_ROOM_MB:
+        return ""
+    return (
+        f"Only {free_mb} MB are free at {home}, so some parts may not start. "
+        f"Make room: at least {LEAST_ROOM_MB} MB, better 1 GB.\n"
+    )
+
+
 def _run(instance: Instance, parts: Sequence[Part]) -> int:
-    return Supervisor(parts, logs=instance.logs, listener=Terminal()).run()
+    code = Supervisor(parts, logs=instance.logs, listener=Terminal()).run()
+    if code == 0:
+        with suppress(OSError):
+            print(STOPPED, flush=True)
+    return code
 
 
 def _environment(instance: Instance) -> dict[str, str]:

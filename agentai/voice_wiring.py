@@ -15,50 +15,54 @@ from coordinator.speech.speaking import Speaking
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from agentai.serve import Service
+    from agentai.foundation import Foundation
     from bot.commands import Handler
     from bot.conversing import Conversing
     from bot.presses import Presses
     from bot.route import After
+    from bot.voice import TelegramVoice
+    from coordinator.heavy.client import Heavy
 
 
 class VoiceWiring:
-    """Voice in, voice out and /voice, wired to a service's parts."""
+    """Voice in, voice out and /voice, wired to what all parts stand on."""
 
-    def __init__(self, service: Service) -> None:
-        heavy, config, database = service.memory.heavy, service.config, service.database
-        home, store = service.env.home, service.store
+    def __init__(self, base: Foundation, heavy: Heavy) -> None:
+        self._base = base
+        config, database = base.config, base.database
+        home, store = base.env.home, base.store
         voices = VoiceStore(database)
-        speaking = Speaking(heavy=heavy, config=config, vault=service.vault)
+        speaking = Speaking(heavy=heavy, config=config, vault=base.vault)
         self.out = VoiceOut(
             database=database, voices=voices, store=store, config=config, speaking=speaking
         )
-        self.out.join(folder=home / "speech", wake_outbox=service.outbox.wake)
+        self.out.join(folder=home / "speech", wake_outbox=base.outbox.wake)
         self._listening = VoiceIn(
-            database=database, voices=voices, store=store, conversation=service.conversation,
+            database=database, voices=voices, store=store, conversation=base.conversation,
             config=config,
         )  # fmt: skip
         self._hearing = Hearing(
-            heavy=heavy, config=config, tasks=service.tasks, folder=home / "models"
+            heavy=heavy, config=config, tasks=base.tasks, folder=home / "models"
         )
         self._command = VoiceCommand(
             database=database, voices=voices, store=store, speaking=speaking, wake=self.out.wake
         )
-        self._command.join(service.outbox.wake)
+        self._command.join(base.outbox.wake)
 
     def join(
-        self, service: Service, conversing: Conversing, *, presses: Presses, after: After
+        self, voice: TelegramVoice, conversing: Conversing, *, presses: Presses, after: After
     ) -> None:
         """Connects to the parts that are made after this one."""
+        base = self._base
         self._listening.join(
-            hearing=self._hearing, api=service.api, folder=service.env.home / "heard",
-            typing=service.voice.typing,
+            hearing=self._hearing, api=base.api, folder=base.env.home / "heard",
+            typing=voice.typing,
             progress=ModelProgress(
-                database=service.database, store=service.store, wake_outbox=service.outbox.wake
+                database=base.database, store=base.store, wake_outbox=base.outbox.wake
             ),
         )  # fmt: skip
         self._listening.answer_to(conversing, after)
-        service.voice.aloud = self.out
+        voice.aloud = self.out
         presses.voice = self._command
 
     def commands(self) -> dict[str, Handler]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from bot.delivery import Button
     from core.approvals import Approval
-    from core.approvals.types import ApprovedAction
+    from core.approvals.types import ApprovedAction, Remember
 
 VALUE_CAP = 300
 DISPLAY_CAP = 1_200
@@ -41,8 +41,8 @@ ENDINGS = {
 }
 SCOPES = {"once": "Allowed, once.", "task": "Allowed for this task.", "always": "Allowed for good."}
 Part = str | tuple[str, str]
-
-
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+LONGER_SHOWN = 2
 CUT = re.compile(r"… \(\d+ characters in all, sha256 [0-9a-f]{12}…\)")
 
 
@@ -50,7 +50,8 @@ def approval_card(approval: Approval) -> Card:
     """The card as it should look now; buttons only while it waits."""
     parts = _body(approval)
     if approval.state is State.PENDING:
-        return Card(piece=compose(*_fitted(parts), f"\n\n{_how(approval)}"), keys=_keys(approval))
+        how = f"\n\n{_longer(approval)}{_how(approval)}"
+        return Card(piece=compose(*_fitted(parts), how), keys=_keys(approval))
     ending = SCOPES[str(approval.scope)] if approval.scope else ENDINGS[approval.state]
     return Card(piece=compose(*_fitted(parts), "\n\n", ("bold", ending)))
 
@@ -79,6 +80,36 @@ def _why(approval: Approval) -> list[Part]:
     return [why] if is_said else [why, " ", ("code", detail)]
 
 
+def _longer(approval: Approval) -> str:
+    """What the buttons allow that hold for longer than this once; nothing without them."""
+    if approval.is_production or not approval.may_remember:
+        return ""
+    places = dict.fromkeys(_place(one) for action in approval.actions for one in action.remember)
+    what = " and ".join(places) if 0 < len(places) <= LONGER_SHOWN else "the same again"
+    skill = json.loads(approval.actions[0].action).get("skill") if approval.actions else ""
+    whose = f"every task of the skill {shown(skill, 64)}" if skill else "every task"
+    return (
+        f"“{_until(approval)}” allows {what} in this task. “Always” allows it in {whose}, "
+        "until you take it back with /grants.\n"
+    )
+
+
+def _until(approval: Approval) -> str:
+    return f"Until #{approval.task_no} ends"
+
+
+def _place(one: Remember) -> str:
+    """What is remembered, as one reads it: `POST to api.example.com`, whatever is sent there."""
+    if one.kind == "scope":
+        _, secret, host = [*str(one.rule["scope"]).split(":", 2), "", ""][:3]
+        return f"your secret {shown(secret, 64)} at {shown(host.removesuffix(':443'), 80)}"
+    host, methods = shown(one.rule["host"], 80), one.rule["methods"]
+    if not isinstance(methods, list) or not methods:
+        return f"everything at {host}"
+    is_reading = READS.issuperset(map(str, methods))
+    return f"reading {host}" if is_reading else f"any {'/'.join(map(str, methods))} to {host}"
+
+
 def _how(approval: Approval) -> str:
     minutes = max(1, round((approval.expires_at - approval.created_at).total_seconds() / 60))
     command = f"/approve {approval.id} {approval.code}"
@@ -96,7 +127,7 @@ def _keys(approval: Approval) -> tuple[tuple[Button, ...], ...]:
         return (deny,)
     if not approval.may_remember:
         return ((key("Approve", Choice.ONCE), *deny),)
-    first = (key("This task", Choice.TASK), key("Always", Choice.ALWAYS))
+    first = (key(_until(approval), Choice.TASK), key("Always", Choice.ALWAYS))
     if approval.is_access:
         return (first, deny)
     return ((key("Once", Choice.ONCE), *first), deny)
@@ -145,7 +176,7 @@ def _request(found: dict[str, Any]) -> list[Part]:
 def _access(found: dict[str, Any]) -> list[Part]:
     methods = found["arguments"]["methods"]
     host = found["resource"].removesuffix(":443")
-    reads = set(methods) <= {"GET", "HEAD", "OPTIONS"}
+    reads = READS.issuperset(methods)
     what = "anything, without looking inside"
     if methods:
         what = "reading only" if reads else ", ".join(m for m in methods if m != "OPTIONS")

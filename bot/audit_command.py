@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from base64 import b64encode
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.approval_cards import shown
 from bot.cards import Card
+from bot.delivery import FilePayload
 from bot.render import compose
 from bot.route import Route
 from core.audit.chain import Verifier
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from bot.outbox_store import OutboxStore
     from bot.updates import Message
     from core.audit import Audit, Entry, HeadFile, Signer
+    from core.audit.types import Head
     from core.db import Database
 
 SQL = load_queries(__package__ or "bot")
@@ -41,12 +44,13 @@ NAMES = {
     "schedule.active": "schedule goes on", "schedule.paused": "schedule paused",
     "trigger.created": "trigger made", "trigger.changed": "trigger changed",
     "heartbeat.replaced": "HEARTBEAT.md replaced", "files.deleted": "files deleted",
+    "files.deleting": "deletion of files begun", "files.kept": "deletion failed, files kept",
     "proposal.written": "skill proposed",
 }  # fmt: skip
 
 SEAL = (
-    "Today's seal of the audit trail. You need not do anything: as long as this message stands "
-    "here, nobody can change unseen what happened until now."
+    "Today's seal of the record of what happened. Just leave it here: with it, a later change of "
+    "that record shows."
 )
 
 
@@ -107,7 +111,13 @@ class AuditCommand:
         async with self._db.transaction() as session:
             route.session = session
             await session.execute(SQL["set_fact"], "audit_head_day", today)
-            await route.say(self._store, owner_id, f"{SEAL}\n\n{head_text(head)}")
+            await self._store.enqueue(session, owner_id, seal_file(head, today), method="file")
+
+
+def seal_file(head: Head, day: str) -> FilePayload:
+    """The signed head, whole: what the chat keeps cannot be changed on the machine any more."""
+    content = b64encode(f"{head_text(head)}\n".encode()).decode()
+    return FilePayload(filename=f"seal-{day}.txt", caption=SEAL, content=content)
 
 
 def audit_card(entries: tuple[Entry, ...]) -> Card:

@@ -31,6 +31,13 @@ if TYPE_CHECKING:
 NO_MODEL = "No check runs until a model is set up: /config model.api_key KEY"
 OFFER_KEYS = ((("Replace", "h:r:y"), ("Leave it", "h:r:n")),)
 NONE = "There are no checks. /heartbeat edit sends the file."
+OURS = (
+    "You have written no HEARTBEAT.md yet, so I begin with this. "
+    "A check of yours is a few lines:\n\n"
+    "## Backup\n- every: day at 9\n- when: file changed backup.log\n\n"
+    "Tell me when the newest backup is older than two days.\n\n"
+    "/heartbeat edit sends you the file: add such lines, and send it back."
+)
 LISTED = 20
 TEXT_CAP, REACH_CAP, SHOWN_WHOLE = 3800, 3000, 1_000_000
 NOT_SHOWN = (
@@ -46,14 +53,15 @@ def mark_of(check: Check) -> str:
 
 def overview(
     plan: Plan, states: dict[str, CheckState], now: datetime, *, is_paused: bool = False,
-    has_model: bool = True,
+    has_model: bool = True, is_ours: bool = False,
 ) -> Card:  # fmt: skip
-    """Every check with its state and buttons, then what is wrong with the file."""
+    """Every check with its state and buttons, then what is wrong with the file, or how to begin."""
     checks = plan.checks[:LISTED]
     parts = [_line(check, states.get(check.name), now) for check in checks] or [NONE]
     if len(plan.checks) > LISTED:
         parts.append(f"… and {len(plan.checks) - LISTED} more.")
     parts += [problems_text(plan.problems)] if plan.problems else []
+    parts += [OURS] if is_ours else []
     parts += [] if has_model else [NO_MODEL]
     parts = [PAUSED, *parts] if is_paused else parts
     keys = tuple(_keys(check, states.get(check.name), now) for check in checks)

@@ -85,7 +85,10 @@ class HeartbeatDesk:
         plan, states = self._a.plan(), await self._a.checks.states(session)
         has_model = bool(routes(await self._a.parts.config.current(), "coordinator"))
         is_paused = (await pause_now(session)).is_paused
-        return overview(plan, states, utc_now(), is_paused=is_paused, has_model=has_model)
+        is_ours = not await asyncio.to_thread(self._a.parts.heartbeat_file.exists)
+        return overview(
+            plan, states, utc_now(), is_paused=is_paused, has_model=has_model, is_ours=is_ours
+        )
 
     async def _log(self) -> str:
         beats = await self._a.checks.beats(limit=LISTED)

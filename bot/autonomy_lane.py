@@ -73,7 +73,8 @@ class AutonomyLanes:
         finally:
             hooks = self.webhooks
             self._a.hooks_at = (hooks.address if hooks else None) or ""
-            self._a.troubles = self._mail.troubles() if self._mail else {}
+            mail = self._mail.troubles() if self._mail else {}
+            self._a.troubles = {**mail, **self._a.folders.troubles}
             if hooks is not None and hooks.trouble:
                 self._a.troubles[WEBHOOKS] = hooks.trouble
         await self._tell_troubles()

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from core.db import Session
     from heartbeat.trigger_types import Activity, NewTrigger, Trigger
 
-NOWHERE = "hooks.invalid"  # a host that cannot exist (RFC 6761): no task may use such a secret
 SIGNING = {
     "agentai": "Who calls it signs with the secret: the header X-AgentAI-Signature is "
     "t=UNIX,v1=HEX, where HEX is the HMAC-SHA256 of UNIX.BODY and UNIX the time in seconds.",
@@ -147,7 +146,7 @@ def made_text(new: NewTrigger, hooks_at: str) -> str:
     if new.secret_name:
         parts.append(
             f"Its secret is {new.secret_name}; it hears nothing without: "
-            f"/secret set {new.secret_name} {NOWHERE}"
+            f"/secret set {new.secret_name}"
         )
     if new.kind == "webhook":
         parts.append(SIGNING["github" if new.spec.get("format") == "github" else "agentai"])
@@ -175,7 +174,7 @@ def _lines(trigger: Trigger, facts: Facts) -> str:
     what = short(visible(trigger.instructions), 60) or "only kept for checks to see"
     lines = [f"{trigger.kind} · {trigger.state}", what, *_way_in(trigger, facts)]
     if trigger.secret_name and trigger.secret_name not in facts.secrets:
-        lines.append(f"No secret yet: /secret set {trigger.secret_name} {NOWHERE}")
+        lines.append(f"No secret yet: /secret set {trigger.secret_name}")
     elif trigger.secret_name:
         lines.append(f"Secret: {trigger.secret_name}")
     lines.append(_last(facts.activity.get(trigger.name), facts.zone))

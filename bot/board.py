@@ -1,9 +1,9 @@
 """Keeps what the chat shows of tasks equal to what the tasks are.
 
-Each task has one progress message, edited at most every 1.5 s, and its result is a new message. All
-of it is derived from Postgres: what is shown is compared with what should be, so a crash, a lost
-event or a Telegram outage only delays it. Results are reported exactly once: the mark and the
-outbox rows are one commit.
+Each task has one progress message, edited at most every 1.5 s; at its end that is one short line,
+and the result is a new message. All of it is derived from Postgres: what is shown is compared with
+what should be, so a crash, a lost event or a Telegram outage only delays it. Results are reported
+exactly once: the mark and the outbox rows are one commit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from base64 import b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.cards import progress_card, question_card, result_markdown
+from bot.cards import progress_card, question_card, result_event, result_markdown
 from bot.delivery import AlbumPayload, FilePayload, TextPayload, edit_call, text_payload
 from bot.pictures import albums, how_shown, shape_of
 from bot.render import render
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bot.outbox import Outbox
     from bot.outbox_store import OutboxStore
     from bot.pacing import Pacer
+    from bot.task_lists import TaskLists
     from bot.telegram_api import TelegramApi
     from coordinator.store import Conversation
     from core.db import Database, Session
@@ -69,6 +70,8 @@ def card_key(no: int) -> str:
 class Board:
     """Run `step` forever; `wake` when a task changed."""
 
+    lists: TaskLists | None = None
+
     def __init__(
         self, *, database: Database, tasks: TaskStore, conversation: Conversation,
         store: OutboxStore, outbox: Outbox, api: TelegramApi, pacer: Pacer,
@@ -104,8 +107,11 @@ class Board:
                 return
             markdown = result_markdown(task)
             await self._enqueue_result(session, task, markdown)
-            event = NewMessage(chat_id=task.chat_id, role="event", text=markdown[:EVENT_CAP])
+            said = result_event(task)[:EVENT_CAP]
+            event = NewMessage(chat_id=task.chat_id, role="event", text=said)
             await self._conversation.add(session, event)
+            if self.lists is not None:
+                await self.lists.ended(session, task)
         self._outbox.wake()
 
     async def _enqueue_result(self, session: Session, task: Task, markdown: str) -> None:

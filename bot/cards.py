@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 TITLE_CAP = 120
 PROGRESS_CAP = 300
+STATUS_LISTED, STATUS_WITH_NOTES = 20, 10  # tasks: with more notes a card would be cut in two
 WORDS = {
     TaskState.QUEUED: "queued",
     TaskState.RUNNING: "working",
@@ -26,6 +27,12 @@ WORDS = {
     TaskState.FAILED: "failed",
     TaskState.CANCELLED: "cancelled",
     TaskState.UNKNOWN: "ended in doubt",
+}
+ENDS = {  # what comes before a duration, and what stands without one
+    TaskState.DONE: ("Done in", "Done."),
+    TaskState.FAILED: ("Failed after", "Failed before it began."),
+    TaskState.CANCELLED: ("Cancelled after", "Cancelled before it began."),
+    TaskState.UNKNOWN: ("Ended in doubt after", "Ended in doubt."),
 }
 
 
@@ -61,13 +68,15 @@ def money(amount: Decimal) -> str:
 
 
 def progress_card(task: Task) -> Card:
-    """The one progress message of a task, as it should look now."""
+    """The one progress message of a task, as it should look now.
+
+    At the end only one short line is left of it: the result is a message of its own.
+    """
+    if has_ended(task.state):
+        return Card(piece=compose(("bold", f"#{task.no}"), f" · {_end_line(task)}"))
     lines: list[str | tuple[str, str]] = [
         ("bold", f"#{task.no}"), f" {WORDS[task.state]} · {short(task.title, TITLE_CAP)}",
     ]  # fmt: skip
-    if has_ended(task.state):
-        took = _took(task)
-        return Card(piece=compose(*lines, f" · {span(took)}" if took is not None else ""))
     if task.cancel_requested_at is not None:
         return Card(piece=compose(*lines, "\nStopping…"))
     if task.skill:
@@ -91,19 +100,20 @@ def _took(task: Task) -> float | None:
     return (task.ended_at - task.started_at).total_seconds()
 
 
-def basis(task: Task) -> str:
-    """What a result rests on, in one line."""
+def _end_line(task: Task) -> str:
+    """How it ended, how long it took and what that cost, in one line."""
     took = _took(task)
+    with_span, without = ENDS[task.state]
     parts = [
+        f"{with_span} {span(took)}" if took is not None else without,
         f"{task.steps} step{'s' if task.steps != 1 else ''}" if task.kind == "agent" else "",
-        span(took) if took is not None else "",
         money(task.cost_usd),
     ]
     return " · ".join(part for part in parts if part)
 
 
 def result_markdown(task: Task) -> str:
-    """An ended task as Markdown for the owner.
+    """An ended task as Markdown for the owner; how long it took stands on its progress message.
 
     Command output is fenced so that nothing in it formats.
     """
@@ -118,9 +128,12 @@ def result_markdown(task: Task) -> str:
         parts.append("It printed nothing." if task.kind == "shell" else "It left no text.")
     if task.state is TaskState.UNKNOWN:
         parts.append("Nobody can tell whether its last step took effect, so I did not repeat it.")
-    if foot := basis(task):
-        parts.append(f"_{foot}_")
     return "\n\n".join(parts)
+
+
+def result_event(task: Task) -> str:
+    """The same for the conversation, with what the progress message says."""
+    return f"{result_markdown(task)}\n\n_{_end_line(task)}_"
 
 
 def fenced(text: str) -> str:
@@ -147,10 +160,12 @@ def status_card(
     else:
         running = sum(t.state is not TaskState.QUEUED for t in tasks)
         parts = [("bold", f"{running} running, {len(tasks) - running} queued")]
-    for task in tasks[:20]:
-        parts += ["\n\n", ("bold", f"#{task.no}"), f" {_status_line(task, now)}"]
-    if len(tasks) > 20:
-        parts.append(f"\n\n… and {len(tasks) - 20} more.")
+    has_notes = len(tasks) <= STATUS_WITH_NOTES
+    for task in tasks[:STATUS_LISTED]:
+        line = _status_line(task, now, has_note=has_notes)
+        parts += ["\n\n", ("bold", f"#{task.no}"), f" {line}"]
+    if (more := len(tasks) - STATUS_LISTED) > 0:
+        parts.append(f"\n\n… and {more} more.")
     if today:
         parts.append(f"\n\nSpent today: {money(today)}")
     if trouble:
@@ -158,17 +173,27 @@ def status_card(
     return Card(piece=compose(*parts), keys=_cancel_keys(tasks))
 
 
-def _status_line(task: Task, now: datetime) -> str:
+def _status_line(task: Task, now: datetime, *, has_note: bool) -> str:
     since = task.started_at or task.created_at
-    facts = [WORDS[task.state], span((now - since).total_seconds()), money(task.cost_usd)]
+    word = WORDS[task.state] if task.cancel_requested_at is None else "stopping"
+    facts = [word, span((now - since).total_seconds()), money(task.cost_usd)]
     line = f"{short(task.title, TITLE_CAP)}\n" + " · ".join(f for f in facts if f)
-    note = task.question or task.progress
+    note = (task.question or task.progress) if has_note else None
     return line + (f"\n{short(note, 160)}" if note else "")
 
 
+def which_card(tasks: Sequence[Task]) -> Card:
+    """The answer to /cancel when several could be meant."""
+    if not tasks:
+        return Card(piece=compose("Nothing is running."))
+    keys = tuple(((f"#{t.no} {short(t.title, 40)}", f"c:{t.no}"),) for t in tasks[:20])
+    return Card(piece=compose("Which one?"), keys=(*keys, (("All of them", "c:all"),)))
+
+
 def _cancel_keys(tasks: Sequence[Task]) -> tuple[tuple[Button, ...], ...]:
-    cancel = [(f"Cancel #{t.no}", f"c:{t.no}") for t in tasks[:12]]
+    going = [task for task in tasks if task.cancel_requested_at is None]
+    cancel = [(f"Cancel #{t.no}", f"c:{t.no}") for t in going[:12]]
     rows = [tuple(cancel[i : i + 3]) for i in range(0, len(cancel), 3)]
-    if len(tasks) > 1:
+    if len(going) > 1:
         rows.append((("Cancel all", "c:all"),))
     return (*rows, (("Refresh", "s"),))

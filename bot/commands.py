@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.board import Announcer
-from bot.cards import Card, short, status_card
-from bot.render import compose
+from bot.cards import Card, short, status_card, which_card
 from bot.stopping import PAUSED, RESUME_KEYS
+from bot.task_lists import STATUS_KEY, WHICH_KEY
 from bot.texts import (
+    FIRST_STEP,
     NEW_TALK,
     NO_HOST,
     RUN_USAGE,
@@ -84,7 +85,9 @@ class Commands:
         await command(route, message, rest)
 
     async def _start(self, route: Route, message: Message, _rest: str) -> None:
-        await route.say(self._store, message.sender.chat_id, WELCOME, is_markdown=True)
+        has_model = bool(routes(await self._config.current(), "coordinator"))
+        text = WELCOME if has_model else f"{WELCOME}\n\n{FIRST_STEP}"
+        await route.say(self._store, message.sender.chat_id, text, is_markdown=True)
 
     async def _help(self, route: Route, message: Message, _rest: str) -> None:
         await route.say(self._store, message.sender.chat_id, help_text(), is_markdown=True)
@@ -112,7 +115,8 @@ class Commands:
         return "" if any(host.status == "ready" for host in hosts) else hosts[0].detail
 
     async def _status(self, route: Route, message: Message, _rest: str) -> None:
-        await route.show(self._store, message.sender.chat_id, await self.status())
+        key = f"{STATUS_KEY}{message.update_id}"
+        await route.show(self._store, message.sender.chat_id, await self.status(), key=key)
 
     async def _cancel(self, route: Route, message: Message, rest: str) -> None:
         chat_id = message.sender.chat_id
@@ -122,7 +126,8 @@ class Commands:
             wanted = str(shown.task_no) if shown and shown.task_no else ""
         live = await self._tasks.live()
         if not wanted and len(live) > 1:
-            await route.show(self._store, chat_id, _which(live))
+            key = f"{WHICH_KEY}{message.update_id}"
+            await route.show(self._store, chat_id, which_card(live), key=key)
             return
         numbers = _to_cancel(wanted, live)
         words = [await self.cancel(route, no) for no in numbers]
@@ -198,11 +203,6 @@ class Commands:
         if waiting:
             raise UserFacing(waiting[0].error or f"{waiting[0].name} is still being fetched.")
         return tuple(TaskFile(name=f.name, path=f.path) for f in stored if f.path)
-
-
-def _which(live: tuple[Task, ...]) -> Card:
-    keys = tuple(((f"#{t.no} {short(t.title, 40)}", f"c:{t.no}"),) for t in live[:20])
-    return Card(piece=compose("Which one?"), keys=(*keys, (("All of them", "c:all"),)))
 
 
 def _to_cancel(wanted: str, live: tuple[Task, ...]) -> list[int]:

@@ -11,14 +11,14 @@ from coordinator.context import Said
 from coordinator.gathering import gather
 from coordinator.packing import pack, prompt_cap
 from coordinator.store import Work
-from coordinator.tools import SCHEMAS
+from coordinator.tools import offered
 
 if TYPE_CHECKING:
     from bot.outbox_store import OutboxStore
     from bot.route import Route
     from bot.updates import Message
     from coordinator.packing import Packed
-    from coordinator.turn import TurnParts
+    from coordinator.turn_parts import TurnParts
 
 FOOT = (
     "Longer talk is summarised; every word of it can still be found with /recall. "
@@ -58,7 +58,9 @@ class ContextCommand:
             chat_id=message.sender.chat_id, messages=(said,) if said.text else (), telegram_ids=()
         )
         budget = config.whole("chat.history_kb") * 1024
-        packed = pack(await gather(self._parts, config, work=work), history_budget=budget)
-        tools = len(json.dumps(SCHEMAS, ensure_ascii=False).encode())
+        around = await self._parts.conversation.around(work.chat_id)
+        parts, offer = await gather(self._parts, config, work=work, around=around)
+        packed = pack(parts, history_budget=budget)
+        tools = len(json.dumps(offered(offer), ensure_ascii=False).encode())
         card = context_card(packed, tools=tools, cap=prompt_cap(budget))
         await route.show(self._store, message.sender.chat_id, card)

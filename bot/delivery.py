@@ -38,12 +38,16 @@ class TextPayload(_Payload):
 
 
 class FilePayload(_Payload):
-    """A document: content from `path`, or given here as base64."""
+    """A document: content from `path`, or given here as base64.
+
+    `is_passing`: the file at `path` is only for this message, and goes once it was sent.
+    """
 
     filename: str
     caption: str = ""
     path: str | None = None
     content: str | None = None
+    is_passing: bool = False
 
 
 class VoicePayload(_Payload):
@@ -61,9 +65,13 @@ class AlbumPayload(_Payload):
 
 
 class DeletePayload(_Payload):
-    """A message of the owner's that must go from the chat: it holds a secret."""
+    """A message that must go from the chat: it holds a secret, or what was forgotten.
+
+    `notice` is what the owner reads when Telegram refuses.
+    """
 
     message_id: int
+    notice: str = ""
 
 
 Method = Literal["text", "edit", "file", "photo", "animation", "album", "voice", "delete"]

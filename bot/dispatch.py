@@ -12,16 +12,21 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from bot.disk import disk_trouble
 from bot.gate import admits
 from bot.route import Route
-from bot.updates import MalformedUpdate, Message, Other, Press, read_update, split_command
+from bot.updates import Message, Other, Press, split_command
+from bot.wire import MalformedUpdate, read_update
 from core.errors import Retryable, UserFacing
 from core.sql import load_queries
-from core.wake import Wake
+from core.wake import Wake, again_on_failure
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bot.commands import Commands
     from bot.conversing import Conversing
+    from bot.correcting import Correcting
     from bot.facts import Facts
     from bot.inbox import InboxStore
     from bot.ownership import Ownership
@@ -34,6 +39,8 @@ log = logging.getLogger(__name__)
 SQL = load_queries(__package__ or "bot")
 
 LOOK_EVERY_S = 5.0
+BATCH = 200
+NOT_HANDLED = "I could not handle your last message ({reason}). Please send it again."
 
 
 class Dispatcher:
@@ -41,7 +48,8 @@ class Dispatcher:
 
     def __init__(
         self, *, database: Database, inbox: InboxStore, facts: Facts, ownership: Ownership,
-        commands: Commands, presses: Presses, conversing: Conversing, after: After,
+        commands: Commands, presses: Presses, conversing: Conversing, correcting: Correcting,
+        after: After,
     ) -> None:  # fmt: skip
         self._db = database
         self._inbox = inbox
@@ -50,6 +58,7 @@ class Dispatcher:
         self._commands = commands
         self._presses = presses
         self._conversing = conversing
+        self._correcting = correcting
         self._after = after
         self._news = Wake(LOOK_EVERY_S)
 
@@ -63,13 +72,19 @@ class Dispatcher:
         Raises `Retryable` while Postgres is away; nothing is skipped by that.
         """
         await self._news.wait()
+        with again_on_failure(self._news):
+            updates = await self._inbox.waiting(limit=BATCH)
+            await self._handle_all(updates)
+        if len(updates) == BATCH:
+            self._news.set()  # there may be more; what comes meanwhile says so itself
+
+    async def _handle_all(self, updates: Sequence[tuple[int, str]]) -> None:
+        routes: list[Route] = []
         try:
-            while updates := await self._inbox.waiting():
-                routes = [await self._handle(i, payload) for i, payload in updates]
-                self._after.all(routes)  # one wake-up for the whole batch
-        except BaseException:
-            self._news.set()
-            raise
+            for update_id, payload in updates:
+                routes.append(await self._handle(update_id, payload))
+        finally:
+            self._after.all(routes)  # one wake-up for the whole batch
 
     async def _handle(self, update_id: int, payload: str) -> Route:
         try:
@@ -78,17 +93,23 @@ class Dispatcher:
             raise
         except MalformedUpdate as error:
             log.warning("malformed update: %s", error, extra={"update": update_id})
-            return await self._give_up(update_id, str(error), tell=False)
+            return await self._give_up(update_id, str(error))
+        except OSError as error:  # such as a full disk, which the owner can do something about
+            log.exception("an update could not be handled", extra={"update": update_id})
+            told = _not_handled(error).sentence()
+            return await self._give_up(update_id, type(error).__name__, told=told)
         except Exception as error:  # the update gate: one bad update must not hold up the rest
             log.exception("an update could not be handled", extra={"update": update_id})
-            return await self._give_up(update_id, type(error).__name__, tell=True)
+            reason = type(error).__name__
+            return await self._give_up(update_id, reason, told=NOT_HANDLED.format(reason=reason))
 
     async def _in_one_commit(self, update_id: int, update: Update) -> Route:
         route = Route()
         if isinstance(update, Press):
             await self._presses.wait_until_noted(update)
         async with self._db.transaction() as session:
-            if await session.fetchval(SQL["mark_handled"], update_id, None) is None:
+            is_light = _is_light(update)
+            if await session.fetchval(SQL["mark_handled"], update_id, None, is_light) is None:
                 return route
             route.session = session
             await self._route(route, update)
@@ -112,19 +133,37 @@ class Dispatcher:
         if isinstance(update, Press):
             await self._presses.handle(route, update)
         elif update.is_edit:
-            await self._conversing.edited(route, update)
+            await self._correcting.edited(route, update)
         elif not update.is_forwarded and (command := split_command(update.text)) is not None:
             await self._commands.handle(route, update, *command)
         else:
             await self._conversing.message(route, update)
 
-    async def _give_up(self, update_id: int, reason: str, *, tell: bool) -> Route:
+    async def _give_up(self, update_id: int, reason: str, *, told: str = "") -> Route:
         route = Route()
         async with self._db.transaction() as session:
             route.session = session
-            await session.execute(SQL["mark_handled"], update_id, reason)
+            await session.execute(SQL["mark_handled"], update_id, reason, False)
             owner_id = await self._facts.owner_id()
-            if tell and owner_id is not None:
-                text = f"I could not handle your last message ({reason}). Please send it again."
-                await route.say(self._after.store, owner_id, text)
+            if told and owner_id is not None:
+                await route.say(self._after.store, owner_id, told)
         return route
+
+
+def _not_handled(error: OSError) -> UserFacing:
+    """What the owner reads when a file or a connection failed while a message was handled."""
+    try:
+        return disk_trouble("what your last message asked for", error)
+    except OSError:
+        return UserFacing(NOT_HANDLED.format(reason=type(error).__name__))
+
+
+def _is_light(update: Update) -> bool:
+    """Whether its commit need not wait for the disk: an ordinary message's.
+
+    A crash of Postgres may undo such a commit, but only whole and with all that came after it; the
+    update then waits in the inbox again. Whatever leaves this machine waits for a later commit.
+    """
+    return isinstance(update, Message) and (
+        update.is_forwarded or split_command(update.text) is None
+    )

@@ -51,6 +51,8 @@ USAGE = """Documents that I can answer from.
 /docs remove NAME"""
 ADD_USAGE = "Send a document with /docs add as its caption, or reply to a document with /docs add."
 ASK_USAGE = "Say what to look for: /docs ask notice period"
+READING = "I am reading it. You will hear when it is done."
+FIRST = "It is your first: what reads documents may have to be made ready once, a minute or two."
 
 
 class DocsCommand:
@@ -110,7 +112,8 @@ class DocsCommand:
             raise UserFacing(ADD_USAGE)
         for number in wanted:
             await self._documents.want(route.session, number, chat_id)
-        await route.say(self._store, chat_id, "I am reading it. You will hear when it is done.")
+        text = f"{READING} {FIRST}" if await self._index.is_empty() else READING
+        await route.say(self._store, chat_id, text)
         route.later.append(self._woken)
 
     async def _woken(self) -> None:

@@ -2,7 +2,8 @@
 
 A file is fetched once. Until then the message it came with waits (a minute at most), so that a task
 gets the file and not its promise. Telegram gives bots files of up to 20 MB; a bigger one is refused
-with a clear sentence. An archive is checked once it is here, and deleted if it is refused. What is
+with a clear sentence. One that the disk does not take fails by itself, and the others go on. An
+archive is checked once it is here, and deleted if it is refused. What is
 no speech and no sticker also goes among the owner's files, below `received/`.
 """
 
@@ -10,16 +11,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.archives import check_archive, is_archive
+from bot.disk import disk_trouble
 from bot.route import Route
 from bot.telegram_api import Refused
 from bot.texts import FILE_TOO_BIG
 from core.errors import UserFacing
 from core.sql import load_queries
-from core.wake import Wake
+from core.wake import Wake, again_on_failure
 from core.workspace.receiving import check_room, receive
 
 if TYPE_CHECKING:
@@ -107,13 +110,10 @@ class Fetcher:
     async def step(self) -> None:
         """Fetches all there is. Raises `Retryable` while Telegram or Postgres is away."""
         await self._news.wait()
-        try:
+        with again_on_failure(self._news):
             while rows := await self._db.fetch(SQL["files_to_fetch"]):
                 for row in rows:
                     await self._fetch(row)
-        except BaseException:
-            self._news.set()
-            raise
 
     async def _fetch(self, row: Row) -> None:
         """Fetches and checks one file; a cancelled check ends by itself and leaves nothing."""
@@ -128,9 +128,10 @@ class Fetcher:
             kept_as = await self._keep(target, row)
         except Refused as error:
             await self._failed(number, chat_id, _not_fetched(name, str(error)))
-        except UserFacing as error:
-            await asyncio.to_thread(target.unlink, missing_ok=True)
-            await self._failed(number, chat_id, error.text)
+        except (UserFacing, OSError) as error:
+            why = error if isinstance(error, UserFacing) else disk_trouble(name, error)
+            await asyncio.to_thread(shutil.rmtree, target.parent, ignore_errors=True)
+            await self._failed(number, chat_id, why.sentence())
         else:
             await self._db.execute(SQL["file_fetched"], number, str(target), size, kept_as)
             if self.on_fetched is not None:

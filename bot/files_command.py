@@ -5,8 +5,10 @@
 /undo, /undo 12   takes the last change (of task 12) back; again: the one before it
 
 Threat: a name shown is not the file deleted. So a deletion is asked on a card with name, size and
-SHA-256; the tap holds once, for 15 minutes, and only while the file is still that content. No
-update waits behind these for long: whoever else holds the files is waited for 2 s at most.
+SHA-256; the tap holds once, for 15 minutes, and only while the file is still that content. The tap
+and the intent are committed before the file goes, the outcome after: a `kill -9` in between is
+finished when the update is handled again. No update waits behind these for long: whoever else holds
+the files is waited for 2 s at most.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from bot.files_cards import (
     name_hash,
     read_deletion,
 )
+from bot.render import compose
 from coordinator.named_files import choose
 from core.errors import Retryable, UserFacing
 from core.workspace.receiving import delete, state_of
@@ -39,18 +42,24 @@ if TYPE_CHECKING:
     from bot.route import Route
     from bot.updates import Message, Press
     from core.audit import Audit
+    from core.db import Database
     from core.workspace import Entry, OwnerFiles
 
 SEND_CAP = 45 * 1024 * 1024
 ASKED_FOR_S = 15 * 60.0
 TOO_OLD = "This button is too old."
+ANSWERED = "You have already answered."
+TOLD = "file-deletion:"
 BUSY = "Your files are being changed right now; try again in a moment."
 
 
 class FilesCommand:
     """Handles both commands and their buttons; the folder is read in a thread."""
 
-    def __init__(self, *, files: OwnerFiles, audit: Audit, store: OutboxStore) -> None:
+    def __init__(
+        self, *, database: Database, files: OwnerFiles, audit: Audit, store: OutboxStore
+    ) -> None:
+        self._db = database
         self._files = files
         self._audit = audit
         self._store = store
@@ -158,29 +167,56 @@ class FilesCommand:
         choices = card.payload.get("choices", [])
         if which not in {"0", "1"} or len(choices) != 2:
             return TOO_OLD
-        if await self._store.choose(route.session, card.id, int(which)) is None:
-            return "You have already answered."
         wanted = read_deletion(str(choices[0]))
         if which == "1" or wanted is None:
-            return "Kept."
-        if time.time() > wanted.until:
-            return "You took too long, so it was kept. Ask again: /files delete NAME"
+            is_first = await self._store.choose(route.session, card.id, 1) is not None
+            return "Kept." if is_first else ANSWERED
+        if card.payload.get("chosen") is None:
+            if time.time() > wanted.until:
+                return "You took too long, so it was kept. Ask again: /files delete NAME"
+            if not await self._intend(card, wanted):
+                return ANSWERED
+        elif await self._is_settled(route, card):
+            return ANSWERED
+        return await self._delete(route, chat_id, card, wanted)
+
+    async def _intend(self, card: Shown, wanted: Deletion) -> bool:
+        """Commits the tap and what it leads to, before anything happens; False: answered before."""
+        async with self._db.transaction() as session:
+            if await self._store.choose(session, card.id, 0) is None:
+                return False
+            body = {"card": card.id, "files": 1, "sha256": wanted.state.sha256}
+            await self._audit.append(session, "files.deleting", body)
+        return True
+
+    async def _is_settled(self, route: Route, card: Shown) -> bool:
+        """Whether the tap was for keeping, or what came of a deletion has been said."""
+        told = await self._store.by_key(route.session, f"{TOLD}{card.id}")
+        return card.payload.get("chosen") != 0 or told is not None
+
+    async def _delete(self, route: Route, chat_id: int, card: Shown, wanted: Deletion) -> str:
+        """Deletes what was intended, once, and says what came of it in the update's transaction."""
+        trouble = ""
         try:
             await asyncio.to_thread(
                 delete, self._files, wanted.path, wanted.state, commit_id=f"deleted-{card.id}"
             )
         except UserFacing as error:
-            await route.say(self._store, chat_id, error.sentence())
-            return "It was kept."
+            trouble = error.sentence()
         except Retryable:
-            await route.say(self._store, chat_id, BUSY)
-            return "It was kept."
-        body = {"files": 1, "sha256": wanted.state.sha256}
-        await self._audit.append(route.session, "files.deleted", body)
-        await route.say(
-            self._store, chat_id, f"Deleted: {shown(wanted.path)}. /undo brings it back."
+            trouble = BUSY
+        except OSError as error:
+            trouble = f"The disk did not let me delete it ({error.strerror})."
+        kind = "files.kept" if trouble else "files.deleted"
+        body = {"card": card.id, "files": 1, "sha256": wanted.state.sha256}
+        await self._audit.append(route.session, kind, body)
+        text = trouble or f"Deleted: {shown(wanted.path)}. /undo brings it back."
+        payload = text_payload(compose(text))
+        await self._store.enqueue(
+            route.session, chat_id, payload, method="text", key=f"{TOLD}{card.id}"
         )
-        return "Deleted."
+        route.has_messages = True
+        return "It was kept." if trouble else "Deleted."
 
     # --- undo ---
 

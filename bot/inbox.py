@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from bot.secret_command import SEALED_AS
 from bot.telegram_api import POLL_S, BadToken, OtherPoller
-from bot.updates import split_command, update_ids
+from bot.updates import split_command
+from bot.wire import update_ids
 from core.errors import ConfigError, Retryable
 from core.sql import load_queries
 
@@ -73,7 +74,6 @@ class Poller:
         self._has_webhook_removed = False
         self._conflicts = 0
         self.first_poll = asyncio.Event()
-        self.polled_at = 0.0
 
     async def step(self) -> None:
         """One long poll; the very first does not wait, it shows that polling works.
@@ -88,12 +88,13 @@ class Poller:
             await self._conflict(str(error))
             return
         except BadToken as error:
-            raise ConfigError("TELEGRAM_BOT_TOKEN", "Telegram does not accept it") from error
+            raise ConfigError(
+                "TELEGRAM_BOT_TOKEN", "Telegram does not accept it; @BotFather gives one"
+            ) from error
         except TimeoutError:
             raise Retryable("no poll was answered within two minutes, dialling anew") from None
         self.first_poll.set()
         self._conflicts = 0
-        self.polled_at = asyncio.get_running_loop().time()
         await self._keep(updates)
 
     async def _keep(self, raw: list[object]) -> None:

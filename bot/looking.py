@@ -2,13 +2,16 @@
 
 A look lives only in Redis: one that is lost is asked for again. The picture comes out of a
 container, so its caption says that. It goes as a photo, which Telegram draws anew; what is none
-for Telegram goes as a file.
+for Telegram goes as a file. On this machine it is deleted once it was sent; what a kill left behind
+is swept away after the next start.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
 USAGE = "Say which task: /look 3. It shows what the task's browser sees now."
 NOT_NOW = "I cannot ask the task now."
+NEW_S = 60.0  # a picture younger than this may be on its way
+_PICTURE = re.compile(r"look-[0-9a-f]{12}\.jpg")
 _SHOW_ME = re.compile(
     r"(?:(?:please|ok|and|can you|could you|now)[ ,]+)*"
     r"(?:show me|let me (?:see|look)|what do you see|what does (?:it|the page) look like|/?look)"
@@ -107,7 +112,7 @@ class Looking:
         else:
             picture = FilePayload(
                 filename=path.name, caption=caption, path=str(path),
-                reply_to=task.origin_message_id,
+                reply_to=task.origin_message_id, is_passing=True,
             )  # fmt: skip
             shape = await asyncio.to_thread(shape_of, path)
             await self._store.enqueue_alone(
@@ -115,7 +120,30 @@ class Looking:
             )
         self._wake_outbox()
 
+    async def sweep(self) -> None:
+        """Deletes pictures that nobody will send any more."""
+        there = await asyncio.to_thread(_pictures, self._results, before=time.time() - NEW_S)
+        if there:
+            waiting = await self._store.passing_paths()
+            await asyncio.to_thread(_discard, [path for path in there if str(path) not in waiting])
+
     def _inside(self, path: str, task: Task) -> Path | None:
         """The picture's path, if it lies among what this task handed over."""
         found = Path(path)
         return found if path and found.parent == self._results / str(task.no) else None
+
+
+def _pictures(results: Path, *, before: float) -> list[Path]:
+    """Pictures of looks that are older; what tasks handed over themselves is called otherwise."""
+    found = []
+    for path in results.glob("*/look-*.jpg"):
+        with suppress(OSError):
+            if _PICTURE.fullmatch(path.name) and path.lstat().st_mtime < before:
+                found.append(path)
+    return found
+
+
+def _discard(paths: list[Path]) -> None:
+    for path in paths:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)

@@ -80,11 +80,16 @@ def doubtful_card(memory_id: int, text: str) -> Card:
     )  # fmt: skip
 
 
-def found_card(found: Sequence[Found]) -> Card:
-    """The answer to /recall."""
+def all_of(count: int) -> str:
+    """What an export holds, in words."""
+    return "Your 1 memory" if count == 1 else f"All {count} memories"
+
+
+def found_card(found: Sequence[Found], *, is_about: bool = True) -> Card:
+    """The answer to /recall. `is_about`: whether anything found fits, or is just the nearest."""
     if not found:
         return Card(piece=compose(NOT_FOUND))
-    parts: list[str | tuple[str, str]] = []
+    parts: list[str | tuple[str, str]] = [] if is_about else [f"{NOT_FOUND} The nearest I have:\n"]
     for one in found:
         parts += ["\n" if parts else "", ("bold", _who(one)), f" {_shown(one.text)}"]
         parts.append(f" · {one.at:%d %b %Y}")

@@ -16,11 +16,13 @@ the kept message itself, ids are never used again, and nothing is deleted withou
 from __future__ import annotations
 
 import asyncio
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from bot.delivery import FilePayload, text_payload
 from bot.memory_cards import (
     LISTED,
+    all_of,
     doubtful_card,
     forget_card,
     found_card,
@@ -30,7 +32,8 @@ from bot.memory_cards import (
 )
 from bot.memory_export import write_export
 from bot.memory_gone import say_gone, unsay
-from coordinator.memory.recall import KINDS, about, near_of
+from coordinator.memory.recall import KINDS, about, is_about, near_of
+from coordinator.memory.trust import telling_words
 from coordinator.memory.turns import OFF, SWITCH_ON
 from coordinator.memory.types import Found, NewMemory, Query
 from core.errors import UserFacing
@@ -55,6 +58,8 @@ EDIT_USAGE = "Say what to change: /memory edit 3 my sister's name is Anna"
 EMBED_S = 0.3
 FORGET_LIMIT = 8
 RELATED = 0.2
+ALIKE = 0.8  # as difflib counts
+MARKS = ".,;:!?\"'()"
 
 
 class MemoryCommand:
@@ -87,9 +92,14 @@ class MemoryCommand:
         """/recall."""
         if not rest.strip():
             raise UserFacing(RECALL_USAGE)
-        found = await self._search.find(Query(text=rest, limit=10, embed_s=EMBED_S))
-        fit = about(found, near=near_of(self._search))
-        await route.show(self._store, message.sender.chat_id, found_card(fit))
+        await self._show(route, message, Query(text=rest, limit=10, embed_s=EMBED_S))
+
+    async def _show(self, route: Route, message: Message, query: Query) -> None:
+        """What is about it; else the nearest, said to be only that."""
+        found, near = await self._search.find(query), near_of(self._search)
+        fit = about(found, near=near)
+        card = found_card(fit, is_about=any(is_about(one, near=near) for one in fit))
+        await route.show(self._store, message.sender.chat_id, card)
 
     async def forget(self, route: Route, message: Message, rest: str) -> None:
         """/forget: shows what would go."""
@@ -137,8 +147,7 @@ class MemoryCommand:
         if not words.strip():
             raise UserFacing("Say what to look for: /memory search birthday")
         query = Query(text=words, limit=LISTED, kinds="memories", embed_s=EMBED_S)
-        card = found_card(await self._search.find(query))
-        await route.show(self._store, message.sender.chat_id, card)
+        await self._show(route, message, query)
 
     async def _edit(self, route: Route, message: Message, what: str) -> None:
         number, _, text = what.strip().removeprefix("#").partition(" ")
@@ -164,7 +173,7 @@ class MemoryCommand:
             payload = FilePayload(
                 filename=f"memory-{number}.json" if part else "memory.json", path=str(path),
                 reply_to=message.message_id,
-                caption=f"All {len(memories)} memories, with those that were replaced.{part}",
+                caption=f"{all_of(len(memories))}, with those that were replaced.{part}",
             )  # fmt: skip
             await self._store.enqueue(route.session, message.sender.chat_id, payload, method="file")
         route.has_messages = True
@@ -185,11 +194,17 @@ class MemoryCommand:
         )  # fmt: skip
 
     async def _related(self, words: str) -> list[Found]:
-        """Memories and messages that hold the words; what is only near in meaning stays."""
+        """Memories and messages that hold the words themselves.
+
+        What is only near in meaning stays, and so does what only stood beside it in the talk.
+        """
         found: list[Found] = []
         for kind in KINDS:
             query = Query(text=words, limit=FORGET_LIMIT, kinds=kind, embed_s=0.0)
-            found += [o for o in await self._search.find(query) if o.coverage >= RELATED]
+            found += [
+                one for one in await self._search.find(query)
+                if one.coverage >= RELATED and holds(one.text, words)
+            ]  # fmt: skip
         return found[: 2 * FORGET_LIMIT]
 
     # --- buttons ---
@@ -248,6 +263,18 @@ class MemoryCommand:
             self._wake()
 
         route.later.append(wake)
+
+
+def holds(text: str, words: str) -> bool:
+    """Whether one of the telling words stands in the text, small misspellings aside. Pure."""
+    telling = telling_words(words) or frozenset(words.casefold().split())
+    if not telling.isdisjoint(telling_words(text)):
+        return True
+    whole = text.casefold()
+    if any(not word.isascii() and word in whole for word in telling):
+        return True  # writing without spaces has no words to compare
+    own = [word.strip(MARKS) for word in whole.split()]
+    return any(get_close_matches(word, own, n=1, cutoff=ALIKE) for word in words.casefold().split())
 
 
 def _is_number(text: str) -> bool:

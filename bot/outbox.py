@@ -11,6 +11,8 @@ States of a row, and what a `kill -9` leaves:
     failed    Telegram refused it for good; the reason is kept, logged, and told to the owner
 
 One send is under way at a time: order is kept, and a send in doubt can be told from all others.
+Beginning a send is a commit of its own, except for an answer that finds nothing else to be sent: it
+begins its own sending in the commit that enqueues it (`lent`).
 """
 
 from __future__ import annotations
@@ -18,10 +20,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from telegram import InputFile, InputMediaPhoto
 
 from bot.delivery import (
     CAPTION_CAP,
@@ -44,16 +45,26 @@ from bot.delivery import (
     text_call,
     voice_call,
 )
-from bot.telegram_api import Flooded, InDoubt, Refused, Unsent, buttons
+from bot.telegram_api import (
+    Flooded,
+    InDoubt,
+    InputFile,
+    InputMediaPhoto,
+    Refused,
+    Unsent,
+    buttons,
+)
 from core.errors import Retryable
 from core.wake import Wake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from bot.outbox_store import OutboxStore, Outgoing
     from bot.pacing import Pacer
     from bot.telegram_api import TelegramApi
+    from coordinator.ports import Begin
+    from core.db import Session
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +84,10 @@ class Outbox:
         self._api = api
         self._pacer = pacer
         self._news = Wake(LOOK_EVERY_S)
+        self._is_sending = False
+        self._returned = asyncio.Event()  # not set while a commit elsewhere may begin a send
+        self._returned.set()
+        self._begun: Outgoing | None = None  # by such a commit
         self._has_doubts = True  # a former process may have left rows in `sending`
         self.on_sent: Callable[[Outgoing, int], None] = lambda row, message_id: None
 
@@ -85,18 +100,51 @@ class Outbox:
 
         Raises `Retryable` while Postgres or Telegram is away.
         """
+        await self._returned.wait()
+        self._is_sending = True
         try:
-            if self._has_doubts:
-                await self._settle_doubts()
-                self._has_doubts = False
-            while (row := await self._store.take_next()) is not None:
-                self._has_doubts = True
-                await self._deliver(row)
-                self._has_doubts = False
+            await self._send_all()
         except Retryable:
             self._news.set()
             raise
+        finally:
+            self._is_sending = False
         await self._news.wait()
+
+    async def _send_all(self) -> None:
+        if self._has_doubts:
+            await self._settle_doubts()
+            self._has_doubts = False
+        row, self._begun = self._begun, None
+        while (row := row or await self._store.take_next()) is not None:
+            self._has_doubts = True
+            await self._deliver(row)
+            self._has_doubts, row = False, None
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[Begin]:
+        """Lets the block's own commit begin the next send: one commit less before an answer is out.
+
+        What it gives does nothing while something is being sent; nothing is sent during the block.
+        When the block fails, its commit may have happened nevertheless: the row is then in doubt.
+        """
+        if self._is_sending or self._has_doubts or self._begun or not self._returned.is_set():
+            yield _begin_nothing
+            return
+        rows: list[Outgoing | None] = []
+
+        async def begin(session: Session) -> None:
+            self._has_doubts = True
+            rows.append(await self._store.take_next(session))
+
+        self._returned.clear()
+        try:
+            yield begin
+            self._has_doubts, self._begun = False, rows[0] if rows else None
+        finally:
+            self._returned.set()
+            if self._has_doubts:
+                self._news.set()
 
     async def _deliver(self, row: Outgoing) -> None:
         """One row to its end.
@@ -119,6 +167,7 @@ class Outbox:
     async def _sent(self, row: Outgoing, message_id: int, *more_ids: int) -> None:
         await self._store.mark_sent(row, message_id, more_ids)
         self.on_sent(row, message_id)
+        await asyncio.to_thread(_discard_passing, row)
 
     async def _send(self, row: Outgoing) -> tuple[int, ...]:
         """The call itself; returns the ids of the messages that now show the payload, or 0."""
@@ -198,8 +247,10 @@ class Outbox:
                 raise Unsent(f"the owner cannot be reached: {error}", BLOCKED_PAUSE_S)
             case "give_up":
                 log.error("telegram refused a message: %s", error, extra={"row": row.id})
-                notice = NOT_DELETED if method == "delete" else NOTICE
+                told = row.payload.get("notice") or NOT_DELETED
+                notice = told if method == "delete" else NOTICE
                 await self._store.mark_failed(row, str(error), notice=notice)
+                await asyncio.to_thread(_discard_passing, row)
 
     # --- sends whose answer was lost ---
 
@@ -262,6 +313,13 @@ async def _content(payload: FilePayload) -> bytes:
         raise Refused(f"{payload.filename} is gone ({error.strerror})") from error
 
 
+def _discard_passing(row: Outgoing) -> None:
+    """Deletes what was only for this message; a kill before that leaves it to `Looking.sweep`."""
+    if row.payload.get("is_passing") and (path := row.payload.get("path")):
+        with suppress(OSError):
+            Path(path).unlink(missing_ok=True)
+
+
 def _first(row: Outgoing) -> FilePayload:
     """The file whose caption tells the row from others; an album has consecutive ids."""
     if row.method == "album":
@@ -271,6 +329,10 @@ def _first(row: Outgoing) -> FilePayload:
 
 def _count(row: Outgoing) -> int:
     return len(AlbumPayload.model_validate(row.payload).photos) if row.method == "album" else 1
+
+
+async def _begin_nothing(_: Session) -> None:
+    """Somebody else is sending, and will go on with what this transaction enqueued."""
 
 
 def _id_of(message: object) -> int:

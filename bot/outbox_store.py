@@ -100,9 +100,9 @@ class OutboxStore:
         args = (row_id, payload.model_dump(exclude_defaults=True))
         return await session.fetchval(SQL["replace_queued"], *args) is not None
 
-    async def take_next(self) -> Outgoing | None:
-        """Begins to send the oldest queued row."""
-        row = await self._db.fetchrow(SQL["take_next"], self._newest_id)
+    async def take_next(self, session: Session | None = None) -> Outgoing | None:
+        """Begins to send the oldest queued row; in the caller's transaction, if there is one."""
+        row = await (session or self._db).fetchrow(SQL["take_next"], self._newest_id)
         return Outgoing(**row) if row else None
 
     async def in_doubt(self) -> tuple[Outgoing, ...]:
@@ -186,6 +186,10 @@ class OutboxStore:
         """Message ids under which the card `key` stands in the chat."""
         rows = await session.fetch(SQL["cards_of"], key)
         return frozenset(row["message_id"] for row in rows if row["message_id"] is not None)
+
+    async def passing_paths(self) -> frozenset[str]:
+        """Files that still wait to be sent, and go then."""
+        return frozenset(row["path"] for row in await self._db.fetch(SQL["passing_paths"]))
 
     async def unfinished_cards(self) -> tuple[int, ...]:
         """Tasks whose progress message may look different from how it should."""

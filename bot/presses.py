@@ -22,7 +22,6 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bot.delivery import edit_call, text_payload
 from coordinator.store import NewMessage
 from core.errors import AgentAIError
 
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from bot.rules_command import RulesCommand
     from bot.skills_desk import SkillsDesk
     from bot.stopping import Stopping
+    from bot.task_lists import TaskLists
     from bot.telegram_api import TelegramApi
     from bot.updates import Press
     from bot.voice_command import VoiceCommand
@@ -75,6 +75,7 @@ class Presses:
     files: FilesCommand | None = None
     voice: VoiceCommand | None = None
     stopping: Stopping | None = None
+    lists: TaskLists | None = None
 
     def __init__(
         self, *, commands: Commands, store: OutboxStore, conversation: Conversation,
@@ -103,11 +104,13 @@ class Presses:
         match kind:
             case "c" if what == "all":
                 text = await self._commands.cancel_all(route)
+                self._show_list_again(route, press)
             case "c" if what.isdecimal() and len(what) < 10:
                 text = await self._commands.cancel(route, int(what))
+                self._show_list_again(route, press)
             case "s":
                 text = ""
-                route.later.append(lambda: self._refresh(press))
+                self._show_list_again(route, press)
             case "r" if self.stopping is not None:
                 text = await self.stopping.pressed(route, press)
             case "a" if what.isdecimal() and len(what) < 4:
@@ -122,6 +125,12 @@ class Presses:
                 counter = self._counter(kind)
                 text = await counter.pressed(route, press, what) if counter else TOO_OLD
         route.later.append(lambda: self._answer(press, text))
+
+    def _show_list_again(self, route: Route, press: Press) -> None:
+        """After the commit: the pressed list of tasks shows no button for what is over."""
+        if (lists := self.lists) is not None:
+            chat_id, message_id = press.sender.chat_id, press.message_id
+            route.later.append(lambda: lists.show_again(chat_id, message_id))
 
     def _counter(self, kind: str) -> Counter | None:
         """Who deals with buttons of this kind."""
@@ -154,12 +163,6 @@ class Presses:
         await self._try(
             "answerCallbackQuery", callback_query_id=press.callback_id, text=text[:190] or None
         )
-
-    async def _refresh(self, press: Press) -> None:
-        card = await self._commands.status()
-        payload = text_payload(card.piece, keys=card.keys)
-        fields = edit_call(payload, press.sender.chat_id, press.message_id)
-        await self._try("editMessageText", **fields)
 
     async def _remove_keys(self, chat_id: int, message_id: int) -> None:
         await self._try("editMessageReplyMarkup", chat_id=chat_id, message_id=message_id)

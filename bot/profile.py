@@ -11,9 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from telegram import InputProfilePhotoStatic
-
-from bot.telegram_api import Flooded, Refused
+from bot.telegram_api import Flooded, InputProfilePhotoStatic, Refused
 from core.errors import AgentAIError, Retryable
 from skills.profile import CAPS, BotProfile
 

@@ -7,8 +7,9 @@ on conflict (update_id) do nothing
 select update_id, payload from inbox where handled_at is null order by update_id limit $1
 
 -- name: mark_handled
+-- With $3 the commit of this transaction does not wait for the disk.
 update inbox set handled_at = clock_timestamp(), error = $2 where update_id = $1 and handled_at is null
-returning update_id
+returning update_id, case when $3::boolean then set_config('synchronous_commit', 'off', true) end
 
 -- name: prune_inbox
 delete from inbox where handled_at < clock_timestamp() - interval '30 days'
@@ -131,3 +132,39 @@ select exists (select 1 from triggers)
 -- name: is_unnoted
 select exists (select from outbox where chat_id = $1 and state = 'sending' and coalesce(after_id, 0) < $2)
    and not exists (select from outbox where chat_id = $1 and message_id = $2)
+
+-- name: lists_with_task
+-- Only among the newest rows: what is further up in the chat, nobody looks at.
+with bounds as (select coalesce(max(id), 0) - 2000 as oldest from outbox)
+select o.id, o.key from outbox o, bounds
+where o.id > bounds.oldest and o.chat_id = $1 and o.edit_of is null and o.state <> 'failed'
+  and (o.key like 'status:%' or o.key like 'which:%')
+  and position($2::text in (
+      select v.payload::text from outbox v
+      where v.id > bounds.oldest and (v.id = o.id or v.edit_of = o.id) order by v.id desc limit 1
+  )) > 0
+order by o.id
+
+-- name: paste_with
+-- The newest version of the message that the piece belongs to, if it is the paste before it.
+select c.id, c.text, coalesce(c.corrects, c.id) as original, c.is_forwarded, c.files, c.has_foreign, c.is_spoken, o.telegram_id
+from (
+    select id, chat_id, telegram_id from messages
+    where chat_id = $1 and role = 'owner' and corrects is null and telegram_id between $2 - 30 and $2
+      and not is_spoken and album is null
+    order by telegram_id desc limit 1
+) o join messages c on c.chat_id = o.chat_id and c.role = 'owner' and (c.id = o.id or c.corrects = o.id)
+order by o.telegram_id desc, c.id desc limit 1
+
+-- name: album_with
+select c.id, c.text, coalesce(c.corrects, c.id) as original, c.is_forwarded, c.files, c.has_foreign, c.is_spoken, o.telegram_id
+from messages o join messages c on c.chat_id = o.chat_id and c.role = 'owner' and (c.id = o.id or c.corrects = o.id)
+where o.chat_id = $1 and o.role = 'owner' and o.corrects is null and o.album = $2 and o.files @> array[$3::bigint]
+order by c.id desc limit 1
+
+-- name: updates_about
+select payload from inbox where update_id < $1 and received_at > clock_timestamp() - interval '3 days' and payload ~ $2
+order by update_id
+
+-- name: passing_paths
+select payload ->> 'path' as path from outbox where state in ('queued', 'sending') and payload ? 'is_passing'

@@ -60,13 +60,16 @@ class Route:
         self.has_messages = True
 
     async def show(
-        self, store: OutboxStore, chat_id: int, card: Card, *, reply_to: int | None = None
-    ) -> None:
-        """Says a card with buttons; of a long one the last message carries them."""
+        self, store: OutboxStore, chat_id: int, card: Card, *, reply_to: int | None = None,
+        key: str | None = None,
+    ) -> None:  # fmt: skip
+        """Says a card with buttons; of a long one the last message carries them, and the key."""
         *before, last = split(card.piece) or (card.piece,)
-        payloads = [text_payload(piece, reply_to=reply_to) for piece in before]
-        for payload in (*payloads, text_payload(last, keys=card.keys, reply_to=reply_to)):
+        for piece in before:
+            payload = text_payload(piece, reply_to=reply_to)
             await store.enqueue(self.session, chat_id, payload, method="text")
+        payload = text_payload(last, keys=card.keys, reply_to=reply_to)
+        await store.enqueue(self.session, chat_id, payload, method="text", key=key)
         self.has_messages = True
 
     async def delete(self, store: OutboxStore, message: Message) -> None:

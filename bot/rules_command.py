@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from bot.outbox_store import OutboxStore
     from bot.route import Route
     from bot.updates import Message, Press
-    from coordinator.standing import Missed
-    from coordinator.standing_store import Rule, StandingRules
+    from coordinator.standing import Missed, Rule
+    from coordinator.standing_store import StandingRules
     from core.db import Session
 
 TOO_OLD = "This button is too old."
@@ -35,14 +35,18 @@ NOTHING = (
     "No standing rules. Say one, such as: do not send anything until I say so\n"
     "Or: /rules add always answer in German"
 )
-FOOT = "/rules add TEXT · ask N · forbid N · free N · lift N (or all)"
+FOOT = (
+    "/rules add TEXT keeps one, lift N (or all) takes it back.\n"
+    "What a rule does to tasks: ask N asks you first, forbid N refuses, free N leaves them alone."
+)
 USAGE = (
     "/rules lists them. /rules add TEXT keeps one, /rules lift N takes it back. /rules ask N, "
     "forbid N and free N say what a rule does to tasks."
 )
 HOLDS = {"ask": Hold.ASK, "forbid": Hold.DENY, "free": Hold.NONE}
 MISSED_SHOWN = 5
-SHORT = {Hold.NONE: "for answers", Hold.ASK: "I ask first", Hold.DENY: "nothing happens"}
+KEYS_IN_LINE = 4
+SHORT = {Hold.NONE: "for answers", Hold.ASK: "tasks ask first", Hold.DENY: "tasks may not"}
 
 
 def rules_card(rules: tuple[Rule, ...]) -> Card:
@@ -53,7 +57,7 @@ def rules_card(rules: tuple[Rule, ...]) -> Card:
     for rule in rules:
         parts += ["\n", ("bold", str(rule.no)), f" {_shown(rule)} · {SHORT[rule.hold]}"]
     parts.append(f"\n\n{FOOT}")
-    return Card(piece=compose(*parts), keys=tuple((_lift_key(rule),) for rule in rules))
+    return Card(piece=compose(*parts), keys=_lift_keys(rules))
 
 
 def rule_card(rule: Rule) -> Card:
@@ -80,6 +84,11 @@ def missed_card(missed: Sequence[Missed]) -> Card:
 
 def _shown(rule: Rule) -> str:
     return short(visible(rule.text), 300)
+
+
+def _lift_keys(rules: Sequence[Rule]) -> tuple[tuple[Button, ...], ...]:
+    keys = [_lift_key(rule) for rule in rules]
+    return tuple(tuple(keys[i : i + KEYS_IN_LINE]) for i in range(0, len(keys), KEYS_IN_LINE))
 
 
 def _lift_key(rule: Rule) -> Button:
@@ -122,12 +131,12 @@ class RulesCommand:
                 await route.show(self._store, message.sender.chat_id, rules_card(rules))
             case "add":
                 await self._add(route, message, what)
-            case "lift":
+            case "lift" | "delete" | "remove":
                 await self._lift(route, message, what)
             case "ask" | "forbid" | "free" as kind:
                 await self._set(route, message, what, HOLDS[kind])
             case _:
-                raise UserFacing(USAGE)
+                raise UserFacing(f"To keep a rule: /rules add {short(rest, 100)}", USAGE)
 
     async def _add(self, route: Route, message: Message, text: str) -> None:
         rule, is_new = await self._rules.keep(

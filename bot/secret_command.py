@@ -3,6 +3,7 @@
     /secret                              the list, without values
     /secret set NAME HOST                how to enter the value without Telegram
     /secret set NAME HOST VALUE          at once; the message is deleted
+    /secret set HOOK_NAME                a trigger's: it is sent nowhere, so it needs no host
     /secret delete NAME
 
 Threat: the value stays readable in the chat, the inbox or a log. The inbox holds it sealed (see
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 from core.errors import ConfigError, UserFacing
 from core.seal import PREFIX
 from core.vault import parse_name
-from core.vault.names import PLAIN, parse_use
+from core.vault.names import NOWHERE, PLAIN, is_own, parse_use
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,7 @@ SEALED_AS = "secret"
 HEADER = "authorization"
 USAGE = (
     "Say: /secret set NAME HOST, for example /secret set GITHUB_TOKEN api.github.com\n"
+    "The secret of a trigger needs no host: /secret set HOOK_DEPLOY\n"
     "/secret lists them, /secret delete NAME removes one."
 )
 
@@ -62,6 +64,8 @@ class SecretCommand:
         match action, words:
             case "list", []:
                 text = await self._list()
+            case "set", [name] if is_own(name):
+                text = await self._set(route, name, NOWHERE, "")
             case "set", [name, host, *value]:
                 text = await self._set(route, name, host, "".join(value))
             case "delete", [name]:
@@ -75,7 +79,7 @@ class SecretCommand:
         if not listed:
             return f"There are no secrets yet.\n{USAGE}"
         return "\n".join(
-            f"{info.name} · for {info.host} · version {info.version}" for info in listed
+            f"{info.name} · for {_where(info.host)} · version {info.version}" for info in listed
         )
 
     async def _set(self, route: Route, name: str, host: str, value: str) -> str:
@@ -87,7 +91,7 @@ class SecretCommand:
         return (
             f"Two ways that keep the value of {name} out of Telegram:\n\n"
             f"On the machine that runs me, open within 10 minutes:\n{url}\n\n"
-            f"Or in its terminal:\nagentai secret set {name} --host {host}"
+            f"Or in its terminal:\nagentai secret set {_shortest(name, host, ' --host ')}"
         )
 
     def _opened(self, rest: str) -> str | None:
@@ -102,8 +106,9 @@ class SecretCommand:
         version = await self._vault.set(route.session, name, value, host=host)
         await self._audit.append(route.session, "secret.set", {"name": name, "version": version})
         return (
-            f"{name} is kept, for {host} only. I am deleting your message with it; Telegram has "
-            f"seen it, though. /secret set {name} {host} without a value shows better ways."
+            f"{name} is kept, for {_where(host)} only. I am deleting your message with it; "
+            "Telegram has seen it, though. "
+            f"/secret set {_shortest(name, host, ' ')} without a value shows better ways."
         )
 
     async def _delete(self, route: Route, name: str) -> str:
@@ -111,6 +116,15 @@ class SecretCommand:
             raise UserFacing("There is no secret of that name.", "/secret lists them.")
         await self._audit.append(route.session, "secret.deleted", {"name": name})
         return f"{name} is deleted."
+
+
+def _where(host: str) -> str:
+    return "a trigger" if host == NOWHERE else host
+
+
+def _shortest(name: str, host: str, between: str) -> str:
+    """The name, and the host where one is needed."""
+    return name if host == NOWHERE and is_own(name) else f"{name}{between}{host}"
 
 
 def _is_harmless(action: str, words: Sequence[str]) -> bool:
@@ -121,6 +135,8 @@ def _is_harmless(action: str, words: Sequence[str]) -> bool:
                 return True
             case "delete", [name]:
                 return bool(parse_name(name))
+            case "set", [name]:
+                return bool(parse_name(name)) and is_own(name)
             case "set", [name, host]:
                 return bool(parse_name(name) and parse_use(host, HEADER, PLAIN))
     except UserFacing:

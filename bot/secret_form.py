@@ -25,6 +25,7 @@ from urllib.parse import parse_qs
 
 from core.errors import Retryable, UserFacing
 from core.spawn import Spawner
+from core.vault.names import NOWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -51,7 +52,7 @@ _PAGE = """<!doctype html>
 input,button{{font:inherit;width:100%;box-sizing:border-box;padding:.5rem;margin:.5rem 0}}</style>
 </head><body>{body}</body></html>
 """
-_FORM = """<h1>{name}</h1><p>This secret will be sent to <b>{host}</b> only.</p>
+_FORM = """<h1>{name}</h1><p>{where}</p>
 <p role="alert">{problem}</p><form method="post" autocomplete="off">
 <label>Value <input type="password" name="value" autocomplete="off" spellcheck="false" required
 autofocus></label><button>Save</button></form>"""
@@ -214,9 +215,15 @@ async def _value_in(request: web.Request) -> str | None:
 
 
 def _form(offer: _Offer, problem: str = "", *, status: int = 200) -> web.Response:
-    parts = {"name": offer.name, "host": offer.host, "problem": problem}
-    body = _FORM.format(**{key: escape(text) for key, text in parts.items()})
+    parts = {"name": offer.name, "problem": problem}
+    body = _FORM.format(where=_where(offer.host), **{k: escape(t) for k, t in parts.items()})
     return _response(body, status)
+
+
+def _where(host: str) -> str:
+    if host == NOWHERE:
+        return "This secret is for one of your triggers. It is sent nowhere; no task can use it."
+    return f"This secret will be sent to <b>{escape(host)}</b> only."
 
 
 def _page(sentence: str, *, status: int = 200) -> web.Response:

@@ -29,13 +29,22 @@ if TYPE_CHECKING:
 Part = str | tuple[str, str]
 DIGEST_CHARS = 48
 RISKS_CAP, LISTED_CAP, KEYS_CAP = 4, 16, 12
+BRIEF_CHARS = 76
 OFFER_CHARS = 1_500  # UTF-16 units, as below
 LINES_CHARS = 1_900  # UTF-16 units: what asks for more than a card shows, no tap can allow
-UNSEEN = "Active with what only reads; each host is asked about until you allow all of it:"
+UNSEEN = "It is on, but it only reads and asks about each site, until you allow all of this:"
 TOO_LONG = (
     "\n\nIt asks for more than a card can show, so it cannot be allowed. "
     "Shorten its manifest; `agentai skill test` shows all of it."
 )
+LEVELS = {
+    "L1": "only reads; it changes nothing and uses no key of yours.",
+    "L2": "also changes your files and reaches the sites that it lists.",
+    "L3": "also uses your keys, and may delete, send or spend.",
+}
+READS = ", only GET, HEAD"
+LIMITED = "limited: asks for more than you have allowed; /skill NAME shows what."
+AT_ONCE = "It is on already, because it asks for nothing that needs your yes."
 REASONS = {
     "permissions": "It asks for more than you have allowed:",
     "scripts": "Its scripts have changed; it asks for nothing new.",
@@ -50,7 +59,8 @@ def name_key(name: str) -> str:
 
 def waiting_card(skill: Skill, waiting: Waiting, risks: Sequence[Risk]) -> Card:
     """A skill that may not be used before the owner has looked."""
-    parts = [*_head(skill), "\n\n", REASONS[waiting.reason], *_lines(waiting.diff)]
+    level = f"\n{_level(skill.tier)}\n\n"
+    parts = [*_head(skill), level, REASONS[waiting.reason], *_lines(waiting.diff)]
     if not is_shown_whole(waiting.diff):
         return Card(piece=compose(*parts, TOO_LONG))
     keys = ((("Allow", _yes(skill)), ("Not now", f"k:n:{skill.digest[:DIGEST_CHARS]}")),)
@@ -60,14 +70,35 @@ def waiting_card(skill: Skill, waiting: Waiting, risks: Sequence[Risk]) -> Card:
 def skill_card(entry: Entry) -> Card:
     """A skill that is active or off: what it may do, and what the owner may still allow."""
     skill = entry.skill
-    parts = [*_head(skill), "\n\n", _state(entry), *_may(entry)]
+    level = f"\n{_level(skill.tier)}\n\n"
+    parts = [*_head(skill), level, _state(entry), *_may(entry)]
     asked = unseen(entry)
     if not asked:
         return Card(piece=compose(*parts), keys=((_switch(entry),),))
-    parts = [*_head(skill), "\n\n", UNSEEN, *_lines(asked)]
+    parts = [*_head(skill), level, UNSEEN, *_lines([a.removeprefix("may ") for a in asked])]
     if not is_shown_whole(asked):
         return Card(piece=compose(*parts, TOO_LONG), keys=((_switch(entry),),))
     return Card(piece=compose(*parts), keys=((("Allow all of it", _yes(skill)), _switch(entry)),))
+
+
+def arrived_card(entries: Sequence[Entry]) -> Card:
+    """Skills of the owner's that became active by themselves: what they do, and how to stop it."""
+    if len(entries) == 1:
+        (entry,) = entries
+        name = entry.skill.name
+        off = f"\n\nNot wanted? Press the button, or /skill disable {name}"
+        level = f"\n{_level(entry.skill.tier)}\n\n"
+        parts = [*_head(entry.skill), level, AT_ONCE, *_may(entry), off]
+        return Card(piece=compose(*parts), keys=((_switch(entry),),))
+    parts = [("bold", f"{len(entries)} new skills are on"), ". They ask for nothing that needs "
+             "your yes.\n", _level("L1")]  # fmt: skip
+    for entry in entries[:LISTED_CAP]:
+        what = short(clean(entry.skill.description, cap=90), 90)
+        parts += ["\n• ", ("bold", entry.skill.name), f" · {what}"]
+    if (more := len(entries) - LISTED_CAP) > 0:
+        parts.append(f"\n… and {more} more.")
+    parts.append("\n\nNot wanted? /skill disable NAME, or /skills for buttons.")
+    return Card(piece=compose(*parts))
 
 
 def unseen(entry: Entry) -> tuple[str, ...]:
@@ -76,6 +107,10 @@ def unseen(entry: Entry) -> tuple[str, ...]:
     if not is_active or entry.is_seen or is_reading_only(entry.skill.permissions):
         return ()
     return grown(NOTHING, entry.skill.permissions)
+
+
+def _level(tier: str) -> str:
+    return f"{tier}: {LEVELS[tier]}"
 
 
 def _yes(skill: Skill) -> str:
@@ -93,8 +128,17 @@ def _head(skill: Skill) -> list[Part]:
 def _may(entry: Entry) -> list[Part]:
     if not isinstance(entry.decision, Active):
         return []
-    lines = grown(NOTHING, entry.decision.permissions)
-    return list(_lines(lines)) or ["\nIt may reach nothing outside its container."]
+    lines = gathered(grown(NOTHING, entry.decision.permissions))
+    return _lines(lines) if lines else ["\nIt may reach nothing outside its container."]
+
+
+def gathered(lines: Sequence[str]) -> tuple[str, ...]:
+    """The lines below a "may:", those of one kind in one: `read files: *.csv, *.txt`."""
+    kinds: dict[str, list[str]] = {}
+    for line in lines:
+        kind, mark, what = line.removeprefix("may ").partition(": ")
+        kinds.setdefault(f"{kind}{mark}", []).append(what)
+    return tuple(f"{kind}{', '.join(found)}" for kind, found in kinds.items())
 
 
 def is_shown_whole(lines: Sequence[str]) -> bool:
@@ -108,7 +152,11 @@ def _lines(lines: Sequence[str], cap: int = LINES_CHARS) -> list[Part]:
 
 
 def _marked(lines: Sequence[str]) -> list[str]:
-    return [f"\n• {visible(line).replace(chr(10), ' ')}" for line in lines]
+    return [f"\n• {_worded(visible(line).replace(chr(10), ' '))}" for line in lines]
+
+
+def _worded(line: str) -> str:
+    return f"{line.removesuffix(READS)}, reading only" if line.endswith(READS) else line
 
 
 def _risks(risks: Sequence[Risk]) -> list[Part]:
@@ -161,10 +209,20 @@ def list_card(shelf: Shelf, wanted: str = "") -> Card:
         parts.append(f"\n… and {len(entries) - LISTED_CAP} more: /skills WORD finds them.")
     if shelf.problems:
         parts.append(f"\n\n{len(shelf.problems)} not readable: /skill problems")
-    parts.append("\n\n/skill NAME WORDS runs one, /skill NAME alone shows it.")
+    parts += _legend(entries[:LISTED_CAP])
+    parts.append("\n\n/skill NAME shows what one may do, /skill NAME WORDS runs it.")
     found = [_switch(entry) for entry in entries[:KEYS_CAP]]
     keys = tuple(tuple(found[i : i + 2]) for i in range(0, len(found), 2))
     return Card(piece=compose(*parts), keys=keys)
+
+
+def _legend(entries: Sequence[Entry]) -> list[Part]:
+    """What the levels and words in a list mean, a line each."""
+    active = [e.decision for e in entries if isinstance(e.decision, Active)]
+    lines = [_level(tier) for tier in sorted({one.permissions.tier for one in active})]
+    if any(one.withheld for one in active):
+        lines.append(LIMITED)
+    return ["\n\n" + "\n".join(lines)] if lines else []
 
 
 def _word(entry: Entry) -> str:
@@ -174,10 +232,9 @@ def _word(entry: Entry) -> str:
 
 
 def _brief(entry: Entry) -> str:
-    if not isinstance(entry.decision, Active):
-        return short(entry.skill.description, 60)
-    lines = grown(NOTHING, entry.decision.permissions)
-    return short("; ".join(line.removeprefix("may ") for line in lines) or "container only", 90)
+    """What it is for: the first sentence of its description."""
+    first = clean(entry.skill.description, cap=300).partition(". ")[0]
+    return short(first, BRIEF_CHARS).removesuffix(".")
 
 
 def problems_card(problems: Sequence[Problem]) -> Card:

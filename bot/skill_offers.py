@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from bot.delivery import FilePayload, text_payload
 from bot.render import compose
 from bot.skill_cards import is_offer_shown, offer_card, offer_text
+from bot.skills_lane import note_arrival
 from core.errors import AgentAIError, UserFacing
 from skills.risks import risks_of
 
@@ -111,6 +112,8 @@ class SkillOffers:
         body = {"name": ", ".join(names)[:500], "digest": digest}
         await self._audit.append(route.session, "skill.installed", body)
         self._installed()
+        for name in names:
+            await note_arrival(route.session, name)  # the owner's own tap: this is the one message
         text = f"Installed: {', '.join(names)}. /skills shows what each may do."
         await route.say(self._store, press.sender.chat_id, text)
         return "Installed."

@@ -1,8 +1,9 @@
 """Keeps the skills as disk and decisions have them, and tells the owner what is new.
 
 Every half second the folders are looked at; what changed is read, decided about, kept in the
-history, and told: one card for a new set of problems, one for each skill that waits. A restart
-repeats nothing: cards carry keys, and the problems that were told stand in Postgres.
+history, and told: one card for a new set of problems, one for each skill that waits, one for what
+became active by itself. A restart repeats nothing: cards carry keys, and what else was told stands
+in Postgres.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from bot.cards import Card
 from bot.delivery import text_payload
 from bot.render import compose
-from bot.skill_cards import DIGEST_CHARS, problems_card, waiting_card
+from bot.skill_cards import DIGEST_CHARS, arrived_card, problems_card, waiting_card
 from core.errors import AgentAIError
 from core.sql import load_queries
 from core.wake import Wake
@@ -41,6 +42,12 @@ LOOK_EVERY_S = 0.5
 MENU_PAUSE_S = 10.0
 CARDS_AT_ONCE = 5
 TOLD = "skill_problems_told"
+ARRIVED = "skill_told:"
+
+
+async def note_arrival(session: Session, name: str) -> bool:
+    """Notes that the owner hears of the skill; False when they did before."""
+    return await session.fetchval(SQL["add_fact"], f"{ARRIVED}{name}", True) is not None
 
 
 class SkillsLane:
@@ -107,6 +114,7 @@ class SkillsLane:
         more = len(shelf.waiting) - CARDS_AT_ONCE
         async with self._db.transaction() as session:
             await self._tell_problems(session, owner_id, shelf)
+            await self._tell_arrived(session, owner_id, shelf)
             for skill, card in cards:
                 key = f"skill:{skill.name}:{skill.digest[:DIGEST_CHARS]}"
                 await self._say(session, owner_id, card, key)
@@ -130,6 +138,14 @@ class SkillsLane:
         await session.execute(SQL["set_fact"], TOLD, digest)
         if digest:
             await self._say(session, owner_id, problems_card(shelf.problems), None)
+
+    async def _tell_arrived(self, session: Session, owner_id: int, shelf: Shelf) -> None:
+        """A skill that is active without the owner's yes is told once, by its name."""
+        unasked = [e for e in shelf.entries.values()
+                   if e.is_active and not e.is_seen and e.skill.source == "owner"]  # fmt: skip
+        fresh = [e for e in unasked if await note_arrival(session, e.skill.name)]
+        if fresh:
+            await self._say(session, owner_id, arrived_card(fresh), None)
 
     async def _say(self, session: Session, owner_id: int, card: Card, key: str | None) -> None:
         payload = text_payload(card.piece, keys=card.keys)

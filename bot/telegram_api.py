@@ -12,22 +12,30 @@ one of:
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import telegram
-from telegram.error import (
-    BadRequest,
-    Conflict,
-    Forbidden,
-    InvalidToken,
-    NetworkError,
-    RetryAfter,
-    TelegramError,
-)
-from telegram.request import HTTPXRequest
 
 from core.errors import AgentAIError, Retryable
+from core.lean import without
+
+with without("cryptography.hazmat"):
+    # Others of us import types from here, never from `telegram`: this is its first import.
+    import telegram
+    from telegram import InputFile as InputFile
+    from telegram import InputMediaPhoto as InputMediaPhoto
+    from telegram import InputProfilePhotoStatic as InputProfilePhotoStatic
+    from telegram.error import (
+        BadRequest,
+        Conflict,
+        Forbidden,
+        InvalidToken,
+        NetworkError,
+        RetryAfter,
+        TelegramError,
+    )
+    from telegram.request import HTTPXRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,7 +116,7 @@ class TelegramApi(telegram.Bot):
     async def download(self, file_id: str, target: Path, *, cap: int = 20 * 1024 * 1024) -> int:
         """Fetches a file of at most `cap` bytes (the Bot API has 20 MB) into `target`.
 
-        Returns its size.
+        Returns its size. `OSError` when the disk does not take it; nothing is left of it then.
         """
         found = await self.call("getFile", file_id=file_id)
         path = found.get("file_path") if isinstance(found, dict) else None
@@ -125,7 +133,12 @@ class TelegramApi(telegram.Bot):
             raise Refused("file is too big")
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{target.name}.part")
-        part.write_bytes(content)
+        try:
+            part.write_bytes(content)
+        except OSError:
+            with suppress(OSError):  # a part would only take room on a disk that is full
+                part.unlink(missing_ok=True)
+            raise
         part.replace(target)
         return len(content)
 

@@ -20,6 +20,7 @@ from core.spawn import held
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
 
     from bot.outbox import Outbox
     from bot.outbox_store import OutboxStore
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from bot.render import Piece
     from bot.telegram_api import TelegramApi
     from bot.voice_out import VoiceOut
-    from coordinator.ports import Reply
+    from coordinator.ports import Begin, Reply
     from core.db import Session
     from core.tasks import TaskStore
 
@@ -77,7 +78,8 @@ class TelegramVoice:
             await self.aloud.answered(session, reply)
 
     async def _say(self, session: Session, reply: Reply, index: int, payload: TextPayload) -> None:
-        draft = await self._store.by_key(session, _draft_key(reply)) if index == 0 else None
+        may_have_draft = index == 0 and not reply.is_whole_turn
+        draft = await self._store.by_key(session, _draft_key(reply)) if may_have_draft else None
         if draft is not None and await self._store.replace_queued(session, draft["id"], payload):
             return
         await self._store.enqueue(
@@ -100,11 +102,15 @@ class TelegramVoice:
         """See the port."""
         await self._announcer.announce(session, no)
 
+    def sending(self) -> AbstractAsyncContextManager[Begin]:
+        """See the port."""
+        return self._outbox.lent()
+
     def wake(self) -> None:
         """See the port."""
         self._outbox.wake()
         if self.aloud is not None:
-            self.aloud.wake()
+            self.aloud.wake_if_due()
 
     async def step(self) -> None:
         """Sends the draft edits that are wanted; run it forever.

@@ -9,6 +9,7 @@ Buttons: v:m:MODE, v:l:PAGE, v:p:ID plays a sample of a voice, v:u:ID uses it.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from bot.render import compose
 from bot.route import Route
 from bot.voice_store import ChatVoice
 from coordinator.speech.choosing import MODES
+from coordinator.speech.local_voice import INSTALL, has_voice
 from core.errors import Retryable, UserFacing
 
 if TYPE_CHECKING:
@@ -114,6 +116,8 @@ class VoiceCommand:
         engine = await self._speaking.engine()
         name = chat.voice_name if chat.engine == engine and chat.voice else "its first voice"
         lines = [TOLD[chat.mode], f"Who speaks: {ENGINES[engine]}, {name}."]
+        if engine == "local" and not await asyncio.to_thread(has_voice):
+            lines[1] = INSTALL
         if engine == "local":
             lines.append(
                 "Better voices, in many languages: /secret set ELEVENLABS api.elevenlabs.io"

@@ -20,17 +20,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.delivery import TextPayload
+from bot.disk import disk_trouble
 from bot.files import MAX_BYTES
 from bot.render import utf16_len
 from bot.render.types import clean
 from bot.route import Route
 from bot.telegram_api import Refused
-from bot.updates import MalformedUpdate, Message, read_update
+from bot.updates import Message
 from bot.voice_store import Note
+from bot.wire import MalformedUpdate, read_update
 from coordinator.store import NewMessage
 from core.errors import AgentAIError, Retryable, UserFacing
 from core.spawn import held
-from core.wake import Wake
+from core.wake import Wake, again_on_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +62,8 @@ MARK = "Heard: "
 NO_WORDS = UserFacing("I heard no words in it.", "Please say it again, or type it.")
 NOT_HEARD = "I could not listen to it: {reason}"
 TRY_AGAIN = "Please send it again, or type it."
+STAYS = "The recording itself is kept among your files: /files"
+UNHEARD = "[sent a recording: the owner was told that it could not be listened to]"
 
 
 class VoiceIn:
@@ -75,7 +79,6 @@ class VoiceIn:
         self._conversation = conversation
         self._config = config
         self._news = Wake(LOOK_EVERY_S)
-        self._news.set()  # a former process may have left some
 
     def join(
         self, *, hearing: Hearing, api: TelegramApi, folder: Path, typing: Typing,
@@ -97,10 +100,10 @@ class VoiceIn:
     # --- arriving ---
 
     async def arrived(self, route: Route, message: Message) -> bool:
-        """Whether the message is a recording, and waits now to be listened to.
+        """Whether the message is a recording, and is dealt with here: it is listened to soon.
 
         `UserFacing` says what is wrong with one that is too long or too large; an audio file is
-        then still a file.
+        then still a file, and hearing why is the only answer to it.
         """
         sent = message.file
         if sent is None or not sent.is_speech:
@@ -109,10 +112,12 @@ class VoiceIn:
         if refusal is not None:
             if sent.kind != "audio":
                 raise refusal
-            if sent.size <= MAX_BYTES:  # it still comes as a file, which has its own limit
-                chat_id, text = message.sender.chat_id, refusal.sentence()
-                await route.say(self._store, chat_id, text, reply_to=message.message_id)
-            return False
+            if sent.size > MAX_BYTES:
+                return False  # it still comes as a file, which has its own limit
+            chat_id, text = message.sender.chat_id, f"{refusal.sentence()}\n{STAYS}"
+            await route.say(self._store, chat_id, text, reply_to=message.message_id)
+            await self._unheard(route, message)
+            return True
         note = Note(
             update_id=message.update_id, chat_id=message.sender.chat_id,
             telegram_id=message.message_id, attempts=0, payload=None,
@@ -130,12 +135,9 @@ class VoiceIn:
     async def step(self) -> None:
         """Listens to all there is. Raises `Retryable` while Telegram or Postgres is away."""
         await self._news.wait()
-        try:
+        with again_on_failure(self._news):
             while (note := await self._voices.next_note()) is not None:
                 await self._listen(note)
-        except BaseException:
-            self._news.set()
-            raise
 
     async def _listen(self, note: Note) -> None:
         message = _message(note)
@@ -150,6 +152,8 @@ class VoiceIn:
         except Refused as error:
             reason = UserFacing(NOT_HEARD.format(reason=error), TRY_AGAIN)
             await self._give_up(note, message, reason)
+        except OSError as error:  # a full disk must not hold up the next one
+            await self._give_up(note, message, disk_trouble("your recording", error))
         else:
             await self._take(note, message, heard)
         await asyncio.to_thread(path.unlink, missing_ok=True)
@@ -207,20 +211,33 @@ class VoiceIn:
         await self._conversing.take(route, replace(message, text=text, file=None, is_spoken=True))
 
     async def _give_up(self, note: Note, message: Message | None, error: UserFacing) -> None:
-        """Says why; an audio file stays a file, and a caption was typed and counts."""
+        """Says why, once: an audio file stays a file, and only a caption is answered, too."""
         route = Route()
         async with self._db.transaction() as session:
             route.session = session
             if not await self._voices.failed(session, note, error.text):
                 return
-            said, to = error.sentence(), note.telegram_id
-            await route.say(self._store, note.chat_id, said, reply_to=to)
+            said = error.sentence()
             if message is not None and message.file is not None:
-                if message.file.kind == "audio":
-                    await self._conversing.take(route, message)
-                elif message.text:
-                    await self._conversing.take(route, replace(message, file=None))
+                await self._unheard(route, message)
+                said += f"\n{STAYS}" if message.file.kind == "audio" else ""
+            payload = TextPayload(text=said, reply_to=note.telegram_id)
+            promised = await self._progress.promised(session, note)
+            await self._store.enqueue(
+                session, note.chat_id, payload, method="edit" if promised else "text",
+                edit_of=promised,
+            )  # fmt: skip
+            route.has_messages = True
         self._after.all([route])
+
+    async def _unheard(self, route: Route, message: Message) -> None:
+        """An audio file stays a file; what was typed beside a recording counts."""
+        is_file = message.file is not None and message.file.kind == "audio"
+        if message.text:
+            kept = message if is_file else replace(message, file=None)
+            await self._conversing.take(route, replace(kept, context=(*kept.context, UNHEARD)))
+        elif is_file:
+            await self._conversing.keep_file(route, message)
 
 
 def refused(sent: SentFile, *, max_min: int) -> UserFacing | None:

@@ -14,11 +14,12 @@ import time
 from typing import TYPE_CHECKING
 
 from bot.delivery import VoicePayload, text_payload
+from bot.disk import disk_trouble
 from bot.render import plain
 from coordinator.speech.choosing import is_wanted
 from coordinator.speech.speakable import speakable
 from core.errors import AgentAIError, Retryable, UserFacing
-from core.wake import Wake
+from core.wake import Wake, again_on_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +54,7 @@ class VoiceOut:
         self._config = config
         self._speaking = speaking
         self._news = Wake(LOOK_EVERY_S)
-        self._news.set()
+        self._is_due = False
 
     def join(self, *, folder: Path, wake_outbox: Callable[[], None]) -> None:
         """Connects to who sends; `folder` holds voice notes for a day."""
@@ -64,6 +65,12 @@ class VoiceOut:
         """There may be something to say."""
         self._news.set()
 
+    def wake_if_due(self) -> None:
+        """The same after an answer, which seldom is to be said aloud."""
+        if self._is_due:
+            self._is_due = False
+            self._news.set()
+
     async def answered(self, session: Session, reply: Reply) -> None:
         """In the commit of an answer: it will be said aloud, if this chat wants it."""
         chat = await self._voices.chat(session, reply.chat_id)
@@ -73,18 +80,16 @@ class VoiceOut:
         cap = (await self._config.current()).whole("voice.characters")
         text = speakable(reply.markdown, cap)
         if text and is_wanted(chat.mode, was_spoken=was_spoken):
+            self._is_due = True
             key = f"turn:{reply.turn_id}"
             await self._voices.say(session, reply.chat_id, text, voice=chat, key=key)
 
     async def step(self) -> None:
         """Says all there is. Raises `Retryable` while Postgres is away."""
         await self._news.wait()
-        try:
+        with again_on_failure(self._news):
             while (reply := await self._voices.next_reply()) is not None:
                 await self._say(reply)
-        except BaseException:
-            self._news.set()
-            raise
 
     async def _say(self, reply: ToSay) -> None:
         if reply.is_late:
@@ -106,7 +111,12 @@ class VoiceOut:
 
     async def _send(self, reply: ToSay, spoken: Spoken) -> None:
         path = self._folder / f"{reply.id}.ogg"
-        await asyncio.to_thread(_keep, path, spoken.audio)
+        try:
+            await asyncio.to_thread(_keep, path, spoken.audio)
+        except OSError as error:
+            why = disk_trouble("the sound of my answer", error)
+            await self._end(reply, why.text, told=why.text)
+            return
         payload = _payload(reply, path, spoken.seconds)
         async with self._db.transaction() as session:
             if await self._voices.ended(session, reply, error=None):

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
     from bot.outbox_store import OutboxStore
     from bot.voice_store import Note
-    from core.db import Database
+    from core.db import Database, Session
 
 QUARTERS = (0, 25, 50, 75, 100)
+EDITED_WITHIN_S = 60.0  # nobody is told of an edit: later, the failure is a message of its own
 
 
 class ModelProgress:
@@ -29,6 +30,7 @@ class ModelProgress:
         self._news = asyncio.Event()
         self._model = ""
         self._share = 0.0
+        self._began_at = 0.0
 
     def tell(self, model: str, share: float) -> None:
         """So much of `model` is there."""
@@ -38,6 +40,7 @@ class ModelProgress:
     async def follow(self, note: Note) -> None:
         """Shows what is told while `note` waits. Cancelling leaves the message as it is."""
         self._news.clear()
+        self._began_at = asyncio.get_running_loop().time()
         shown = -1
         while True:
             await self._news.wait()
@@ -45,6 +48,14 @@ class ModelProgress:
             if (reached := quarter(self._share)) > shown:
                 shown = reached
                 await self._show(note, reached)
+
+    async def promised(self, session: Session, note: Note) -> int | None:
+        """The outbox row that promised to listen soon, when that was a moment ago."""
+        age_s = asyncio.get_running_loop().time() - self._began_at
+        if not self._model or age_s > EDITED_WITHIN_S:
+            return None
+        row = await self._store.by_key(session, f"model:{self._model}:{note.update_id}")
+        return int(row["id"]) if row is not None else None
 
     async def _show(self, note: Note, percent: int) -> None:
         key = f"model:{self._model}:{note.update_id}"

@@ -52,10 +52,12 @@ class ToSay:
 
 
 class VoiceStore:
-    """All reads and writes. Raises `Retryable` while Postgres is away."""
+    """All reads and writes; one for the whole process. `Retryable` while Postgres is away."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._without: set[int] = set()  # chats that never said how they want it
+        self._was_set = False  # from then on it is asked each time: that commit may be under way
 
     # --- listening ---
 
@@ -86,15 +88,21 @@ class VoiceStore:
 
     async def chat(self, session: Session, chat_id: int) -> ChatVoice:
         """How the chat wants it."""
+        if chat_id in self._without and not self._was_set:
+            return ChatVoice()
         row = await session.fetchrow(SQL["chat"], chat_id)
+        if row is None:
+            self._without.add(chat_id)
         return ChatVoice(**row) if row else ChatVoice()
 
     async def set_mode(self, session: Session, chat_id: int, mode: Mode) -> None:
         """When answers are said aloud."""
+        self._was_set = True
         await session.execute(SQL["set_mode"], chat_id, mode)
 
     async def set_voice(self, session: Session, chat_id: int, voice: ChatVoice) -> None:
         """Which voice says them."""
+        self._was_set = True
         args = (chat_id, voice.engine, voice.voice, voice.voice_name)
         await session.execute(SQL["set_voice"], *args)
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from bot.updates import update_ids
+from bot.wire import update_ids
 from core.errors import Retryable
 
 if TYPE_CHECKING:

@@ -19,10 +19,11 @@ from coordinator.store import Held, Work
 from coordinator.turn import Turn
 from core.errors import ConfigError, Retryable
 from core.spawn import forever, held
+from core.wake import again_on_failure
 
 if TYPE_CHECKING:
     from coordinator.summary import Summariser
-    from coordinator.turn import TurnParts
+    from coordinator.turn_parts import TurnParts
     from core.spawn import Spawner
 
 log = logging.getLogger(__name__)
@@ -49,11 +50,8 @@ class Lane:
     async def step(self) -> None:
         """Waits for work and does all there is. Raises `Retryable` while Postgres is away."""
         await self._news.wait()
-        try:
+        with again_on_failure(self._news):
             await self._drain()
-        except BaseException:
-            self._news.set()  # whatever is left will be looked at again
-            raise
 
     async def _drain(self) -> None:
         joins = 0
@@ -67,6 +65,8 @@ class Lane:
                     await self._wait_for_news(seconds)
                 case Work() as work:
                     joins = joins + 1 if await self._was_joined(work, joins) else 0
+                    if not (joins or self._news.is_set()):
+                        return  # whoever adds a message says so
 
     async def _wait_for_news(self, seconds: float) -> None:
         try:

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from coordinator.standing_store import Rule
+    from coordinator.standing import Missed, Rule
     from core.db import Session
+
+    Begin = Callable[[Session], Awaitable[None]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,6 +20,7 @@ class Reply:
     """One answer of a turn: Markdown, and choices that are shown as buttons.
 
     `passages` are those of the owner's documents that it cites; a button each shows them.
+    `is_whole_turn`: nothing of this turn can stand in the chat yet.
     """
 
     chat_id: int
@@ -24,6 +28,7 @@ class Reply:
     markdown: str
     choices: tuple[str, ...] = ()
     passages: tuple[int, ...] = ()
+    is_whole_turn: bool = False
 
 
 class Voice(Protocol):
@@ -46,6 +51,12 @@ class Voice(Protocol):
 
     async def announce_task(self, session: Session, no: int) -> None:
         """Shows the progress message of a newly queued task once the transaction commits."""
+
+    def sending(self) -> AbstractAsyncContextManager[Begin]:
+        """Goes around a transaction: what it gives begins the sending in that very commit.
+
+        To be called once, as the transaction's last statement.
+        """
 
     def wake(self) -> None:
         """To be called after a commit: there is something to send."""
@@ -73,3 +84,6 @@ class RuleTeller(Protocol):
 
     async def tell(self, session: Session, chat_id: int, rule: Rule) -> None:
         """Shows the owner a card in the caller's transaction."""
+
+    async def tell_missed(self, session: Session, chat_id: int, missed: Sequence[Missed]) -> None:
+        """Says which orders were not kept, and why, in the caller's transaction."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.errors import AgentAIError, Retryable, UserFacing
-from core.wake import Wake
+from core.wake import Wake, again_on_failure
 from skills.activation import Disabled
 from skills.proposals import State
 from skills.proposals_files import CHANGED, put, stage
@@ -62,14 +62,11 @@ class ProposalInstaller:
     async def step(self) -> None:
         """Carries out all there is. Raises `Retryable`; nothing is lost by that."""
         await self._news.wait()
-        try:
+        with again_on_failure(self._news):
             while (one := await self._next()) is not None:
                 await (self._install(one) if one.state is State.ACCEPTED else self._undo(one))
                 self._p.changed()
                 self._p.teller.wake()
-        except BaseException:
-            self._news.set()
-            raise
 
     async def _next(self) -> Proposal | None:
         one = await self._p.book.store.next_in(State.ACCEPTED, State.UNDOING)

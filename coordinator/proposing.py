@@ -21,7 +21,7 @@ from coordinator.proposal_writing import RULES, Example, prompt, read_draft
 from core.errors import Retryable, UserFacing
 from core.models import routes
 from core.pause import pause_now
-from core.wake import Wake
+from core.wake import Wake, again_on_failure
 from skills.manifest import parse_skill
 from skills.proposals import State, objection
 from skills.proposals_files import text_of
@@ -59,11 +59,8 @@ class Proposing:
     async def step(self) -> None:
         """One look, and one arrow if there is one to go. Raises `Retryable`; nothing is lost."""
         await self._news.wait()
-        try:
+        with again_on_failure(self._news):
             await self._look()
-        except BaseException:
-            self._news.set()
-            raise
 
     async def _look(self) -> None:
         news = await self._store.news()

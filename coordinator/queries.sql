@@ -41,26 +41,22 @@ set text = text || $2,
 where id = $1 and turn_id is null
 returning id
 
--- name: pending
-select id, telegram_id, text, corrects is not null as is_correction, is_forwarded, files,
+-- name: next_work
+-- The open turn if there is one, else the pending messages; never more than one statement.
+select o.id as turn_id, o.steps, m.id, m.telegram_id, m.text, m.corrects is not null as is_correction,
+       m.is_forwarded, m.files,
        greatest(
-           extract(epoch from hold_until - clock_timestamp()),
+           extract(epoch from m.hold_until - clock_timestamp()),
            case when exists (
                select 1 from files f
-               where f.chat_id = messages.chat_id and f.path is null and f.error is null
+               where f.chat_id = $1 and f.path is null and f.error is null
                  and f.created_at > clock_timestamp() - interval '1 minute'
            ) then 0.25 end
        )::float8 as held_s
-from messages
-where chat_id = $1 and role = 'owner' and turn_id is null
-order by id
-
--- name: open_turn
-select id, steps from turns where chat_id = $1 and state = 'open'
-
--- name: turn_messages
-select id, telegram_id, text, corrects is not null as is_correction, is_forwarded, files
-from messages where turn_id = $1 and role = 'owner' order by id
+from (select) as always
+left join turns o on o.chat_id = $1 and o.state = 'open'
+left join messages m on m.chat_id = $1 and m.role = 'owner' and m.turn_id is not distinct from o.id
+order by m.id
 
 -- name: start_turn
 with started as (insert into turns (chat_id, state) values ($1, 'open') returning id),
@@ -105,6 +101,17 @@ select id, role, text, is_correction, is_forwarded from (
     order by id desc limit 400
 ) newest order by id
 
+-- name: around
+select coalesce((select text from summaries where chat_id = $1), '') as summary,
+       exists (select from standing_rules where lifted_at is null) as has_rules,
+       exists (select from tasks where not is_quiet) as has_tasks,
+       exists (select from tasks where not is_quiet and state in ('queued', 'running', 'waiting')) as has_live_tasks,
+       exists (select from documents where is_current) as has_documents,
+       exists (select from files where chat_id = $1 and path is not null
+                 and (kind in ('photo', 'sticker') or mime like 'image/%')) as has_pictures,
+       exists (select from memory_passages where memory_id is not null) as has_memories,
+       (select min(message_id) from memory_passages) as oldest_passage
+
 -- name: summary
 select text from summaries where chat_id = $1
 
@@ -117,7 +124,7 @@ select text, version from summaries where chat_id = $1
 -- name: unsummarised
 select id, role, text, corrects is not null as is_correction, is_forwarded from messages
 where chat_id = $1 and (role <> 'owner' or turn_id is not null)
-  and id > (select up_to from summaries where chat_id = $1)
+  and id > coalesce((select up_to from summaries where chat_id = $1), 0)
   and not exists (
       select 1 from messages earlier
       where earlier.chat_id = $1 and earlier.role = 'owner' and earlier.turn_id is null and earlier.id < messages.id
@@ -144,12 +151,6 @@ select chat_id from turns where state = 'open'
 -- name: pictures
 select id, name, mime, size, path, error from files where chat_id = $1 and id = any($2::bigint[])
 order by array_position($2::bigint[], id)
-
--- name: has_pictures
-select exists (
-    select 1 from files where chat_id = $1 and path is not null
-      and (kind in ('photo', 'sticker') or mime like 'image/%')
-)
 
 -- name: files
 select id, name, path from files where chat_id = $1 and id = any($2::bigint[]) and path is not null

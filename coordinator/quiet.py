@@ -13,8 +13,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import Denied, Retryable
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+FIRST_NO = 1_000_000_001  # the numbers of quiet tasks begin here
 LOOK_EVERY_S = 1.0  # the fallback for lost wake-ups
 END_WITHIN_S = 20.0  # from the wish to stop a task until nobody waits for it any more
 STOP_WITHIN_S = 5.0
@@ -94,6 +97,13 @@ class QuietTasks:
             await to_the_end(self._stop(no))
             raise
 
+    async def discard_left(self, results: Path) -> None:
+        """Deletes what ended tasks left below `results`; call it before the first one runs."""
+        for no in await asyncio.to_thread(_quiet_folders, results):
+            task = await self._tasks.get(no)
+            if task is not None and task.is_quiet and has_ended(task.state):
+                await asyncio.to_thread(shutil.rmtree, results / str(no), ignore_errors=True)
+
     async def _queue(self, new: NewTask, unasked_since: datetime | None) -> TaskNo:
         async with self._db.transaction() as session:
             if unasked_since and (await hold_pause(session)).stops(unasked_since):
@@ -128,6 +138,22 @@ class QuietTasks:
             log.warning("quiet task %s could not be stopped: %s", no, error)
             return
         await self._bus.publish("control", kind="tasks")
+
+
+def _quiet_folders(results: Path) -> list[int]:
+    names = (path.name for path in results.iterdir()) if results.is_dir() else ()
+    return [int(name) for name in names if name.isdecimal() and len(name) == len(str(FIRST_NO))]
+
+
+def discard_files(ended: Ended) -> None:
+    """Deletes what the task handed over, for a caller that wants none of it. Blocks."""
+    for file in ended.files:
+        with suppress(OSError):
+            Path(file.path).unlink(missing_ok=True)
+    for folder in {Path(file.path).parent for file in ended.files}:
+        if folder.name == str(ended.no):
+            with suppress(OSError):  # something else lies there
+                folder.rmdir()
 
 
 def _bounded(new: NewTask, timeout_s: float) -> NewTask:

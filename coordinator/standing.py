@@ -21,6 +21,7 @@ from core.policy import Hold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
 TEXT_CAP = 300
 SCANNED_CAP = 20_000  # more than one message of Telegram's can hold
@@ -28,6 +29,16 @@ LONG_CAP = 2_000
 A_MESSAGE = 3
 TOO_MANY = f"One message can give {A_MESSAGE} rules."
 TOO_LONG = f"A rule may have {TEXT_CAP} characters at most."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """One order in force."""
+
+    no: int
+    text: str
+    hold: Hold
+    created_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,6 @@ had approved and no task had used by then is approved no more: "until I say so" 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from coordinator.standing import (
     TEXT_CAP,
     TOO_LONG,
     Missed,
+    Rule,
     fingerprint,
     hold_of,
     missed_in,
@@ -33,7 +33,6 @@ from core.tasks.seen import own_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
     from typing import Literal
 
     from coordinator.ports import RuleTeller
@@ -57,16 +56,6 @@ NOT_THEIRS = (
     "It was not kept: a standing rule must be in the owner's own words of this turn. "
     "They can give it themselves: /rules add …"
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rule:
-    """One order in force."""
-
-    no: int
-    text: str
-    hold: Hold
-    created_at: datetime
 
 
 class StandingRules:

@@ -8,7 +8,7 @@ on from its last step, and pending messages start anew.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NewType
 
 from coordinator.context import SUMMARY_CAP, ChatMessage, Said, clip
@@ -50,6 +50,23 @@ class Unsummarised:
     summary: str
     version: int
     said: tuple[Said, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Around:
+    """What there is beside the conversation. `has_tasks`: there ever was one.
+
+    `oldest_passage`: the first message that memory can find, None when there is none.
+    """
+
+    summary: str = ""
+    has_rules: bool = False
+    has_tasks: bool = False
+    has_live_tasks: bool = False
+    has_documents: bool = False
+    has_pictures: bool = False
+    has_memories: bool = False
+    oldest_passage: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,12 +159,10 @@ class Conversation:
 
     async def next_work(self, chat_id: int) -> Work | Held | None:
         """The open turn, else the pending messages, else nothing."""
-        async with self._db.session() as session:
-            turn = await session.fetchrow(SQL["open_turn"], chat_id)
-            if turn is not None:
-                rows = await session.fetch(SQL["turn_messages"], turn["id"])
-                return _work(chat_id, rows, TurnId(turn["id"]), tuple(turn["steps"]))
-            rows = await session.fetch(SQL["pending"], chat_id)
+        found = await self._db.fetch(SQL["next_work"], chat_id)
+        rows = [row for row in found if row["id"] is not None]
+        if (turn_id := found[0]["turn_id"]) is not None:
+            return _work(chat_id, rows, TurnId(turn_id), tuple(found[0]["steps"]))
         if not rows:
             return None
         held_s = rows[-1]["held_s"] or 0.0
@@ -181,6 +196,13 @@ class Conversation:
         rows = await self._db.fetch(SQL["history"], chat_id, without)
         return tuple(Said(**row) for row in rows)
 
+    async def around(self, chat_id: int) -> Around:
+        """What there is to tell the model of, in one statement: most of it is mostly not there."""
+        row = await self._db.fetchrow(SQL["around"], chat_id)
+        assert row is not None  # noqa: S101 - a select without a table
+        found = Around(**row)
+        return replace(found, summary=clip(found.summary, SUMMARY_CAP))
+
     async def summary(self, chat_id: int) -> str:
         """The summary of what was said before; may be empty."""
         return clip(await self._db.fetchval(SQL["summary"], chat_id) or "", SUMMARY_CAP)
@@ -194,6 +216,10 @@ class Conversation:
         assert row is not None  # noqa: S101 - begun in this transaction
         said = tuple(Said(**one) for one in rows)
         return Unsummarised(summary=row["text"], version=row["version"], said=said)
+
+    async def unsummarised(self, chat_id: int) -> tuple[Said, ...]:
+        """What was said after the summary, oldest first."""
+        return tuple(Said(**one) for one in await self._db.fetch(SQL["unsummarised"], chat_id))
 
     async def save_summary(self, chat_id: int, *, up_to: int, text: str, version: int) -> bool:
         """Replaces the summary of that version; messages up to the id `up_to` are inside it.
@@ -210,10 +236,6 @@ class Conversation:
     async def pictures(self, chat_id: int, ids: Sequence[int]) -> Sequence[Row]:
         """Files among `ids`, in that order: columns id, name, mime, size, path, error."""
         return await self._db.fetch(SQL["pictures"], chat_id, list(ids))
-
-    async def has_pictures(self, chat_id: int) -> bool:
-        """Whether the owner ever sent a picture."""
-        return bool(await self._db.fetchval(SQL["has_pictures"], chat_id))
 
 
 def _seen(work: Work) -> tuple[object, ...]:

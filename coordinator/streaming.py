@@ -1,11 +1,11 @@
-"""When a growing answer is shown.
+"""A streamed answer: its events, and when the growing text is shown.
 
 Pure: times are seconds of one monotonic clock, given by the caller.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 
@@ -31,3 +31,35 @@ class DraftPace:
             return False
         self._due = now + self.NEXT_S
         return True
+
+
+@dataclass(slots=True)
+class Events:
+    """Server-sent events out of bytes, however they are cut (the WHATWG's HTML, 9.2.6).
+
+    Lines end by LF or CRLF; only `data` counts, the lines of one event belong together. `is_done`
+    is set by the `[DONE]` with which these services end.
+    """
+
+    LINE_CAP: ClassVar[int] = 8_000_000
+
+    is_done: bool = False
+    _rest: bytes = b""
+    _data: list[bytes] = field(default_factory=list)
+
+    def take(self, piece: bytes) -> list[bytes]:
+        """The data of the events that `piece` completes. `ValueError` for a line without an end."""
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        if len(self._rest) > self.LINE_CAP:
+            raise ValueError("a line of the answer has no end")
+        return [data for line in lines if (data := self._line(line.removesuffix(b"\r")))]
+
+    def _line(self, line: bytes) -> bytes | None:
+        if line:
+            if line.startswith(b"data:"):
+                self._data.append(line[5:].strip())
+            return None
+        data, self._data = b"\n".join(self._data), []
+        if data == b"[DONE]":
+            self.is_done = True
+        return None if self.is_done else data

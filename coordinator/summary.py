@@ -33,6 +33,7 @@ INPUT_CAP = 48_000
 MESSAGE_CAP = 6_000
 A_RUN = 20  # batches: after an outage there may be several
 WITHIN_S = 180.0
+AFTER_S = 0.3
 
 
 class Summariser:
@@ -57,6 +58,7 @@ class Summariser:
     async def _run(self, chat_id: int) -> None:
         async with self._busy:
             try:
+                await asyncio.sleep(AFTER_S)  # the answer's way to the owner goes first
                 for _ in range(A_RUN):
                     if not await self.summarise(chat_id):
                         return
@@ -65,11 +67,14 @@ class Summariser:
 
     async def summarise(self, chat_id: int) -> bool:
         """One batch if it is worth one; False when not. Cancelling leaves the old summary."""
-        config = await self._config.current()
+        config = await self._config.current(within_s=AFTER_S * 2)
         if not self._model.is_configured(config):
             return False
+        budget = config.whole("chat.history_kb") * 1024
+        if not to_summarise(await self._conversation.unsummarised(chat_id), budget):
+            return False
         now = await self._conversation.to_fold(chat_id)
-        old = to_summarise(now.said, config.whole("chat.history_kb") * 1024)
+        old = to_summarise(now.said, budget)
         if not old:
             return False
         lines = batch(old, INPUT_CAP, message_cap=MESSAGE_CAP)

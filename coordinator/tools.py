@@ -188,7 +188,9 @@ def _storable(found: object) -> object:
 def _tool(
     tool: str, description: str, required: tuple[str, ...], /, **fields: dict[str, Any]
 ) -> dict[str, Any]:
-    parameters = {"type": "object", "properties": fields, "required": list(required)}
+    parameters: dict[str, Any] = {"type": "object", "properties": fields}
+    if required:
+        parameters["required"] = list(required)
     return {
         "type": "function",
         "function": {"name": tool, "description": description, "parameters": parameters},
@@ -206,37 +208,59 @@ def _list(kind: Literal["integer", "string"], description: str) -> dict[str, Any
 _NO = {"type": "integer", "description": "task number"}
 
 SCHEMAS: tuple[dict[str, Any], ...] = (
-    _tool("delegate", "Start a task in a fresh container.", ("title", "instructions"),
-          title=_text("a few words"), instructions=_text("complete; the task knows nothing else"),
+    _tool("delegate", "Start a task.", ("title", "instructions"),
+          title=_text("a few words"), instructions=_text(),
           files=_list("string", "numbers or names of the owner's files it needs"),
-          skill=_text("a skill's name: the task then follows it, within its permissions"),
-          browser={"type": "boolean", "description": "it needs to use web pages"}),
-    _tool("search_skills", "Find skills by words.", ("query",), query=_text()),
-    _tool("list_tasks", "See tasks and their states; with no: one task in detail.", (), no=_NO),
-    _tool("cancel_task", "Stop a task.", ("no",), no=_NO),
-    _tool("steer_task", "Tell a running task something new.", ("no", "text"), no=_NO, text=_text()),
+          skill=_text("a skill's name, when one fits"),
+          browser={"type": "boolean", "description": "it needs web pages"}),
     _tool("ask_owner", "Ask the owner a question; ends your turn.", ("question",),
-          question=_text(), choices=_list("string", "short answers, shown as buttons")),
+          question=_text(), choices=_list("string", "shown as buttons")),
     _tool("schedule", "Show the owner a card to confirm work that repeats.", ("when", "what"),
-          when=_text("such as: every Monday at 9, every 2 hours, or cron"),
+          when=_text("every Monday at 9, every 2 hours, or cron"),
           what=_text("complete; each run knows nothing else")),
-    _tool("remember", "Keep a fact about the owner, when they ask for it.", ("text",),
-          text=_text("one sentence, in the owner's words")),
-    _tool("recall", "Search memory and earlier conversations.", ("query",), query=_text()),
     _tool("standing_rule", "Keep a lasting order of the owner.", ("text",),
           text=_text("in their words"),
           restrains={"type": "boolean", "description": "it forbids or delays effects"}),
-    _tool("change_setting", "Change a setting when the owner asks for it: tasks.parallel, "
-          "chat.streaming, chat.history_kb, owner.zone.", ("name", "value"),
+    _tool("change_setting", "Change tasks.parallel, chat.streaming, chat.history_kb "
+          "or owner.zone when the owner asks for it.", ("name", "value"),
           name=_text(), value=_text()),
+    _tool("remember", "Keep a fact about the owner, when they ask for it.", ("text",),
+          text=_text("one sentence, in the owner's words")),
+    _tool("list_tasks", "See tasks and their states; with no: one task in detail.", (), no=_NO),
+    _tool("cancel_task", "Stop a task.", ("no",), no=_NO),
+    _tool("steer_task", "Tell a running task something new.", ("no", "text"), no=_NO, text=_text()),
+    _tool("search_skills", "Find skills by words.", ("query",), query=_text()),
+    _tool("recall", "Search memory and earlier conversations.", ("query",), query=_text()),
+    _tool("search_docs", "Search the owner's documents.", ("query",),
+          query=_text("the question, in its own words")),
+    _tool("look", "See a photo of an earlier message again.", ("photo",),
+          photo={"type": "integer", "description": "its number"}),
 )  # fmt: skip
 
-# Offered only when there are documents.
-SEARCH_DOCS = _tool(
-    "search_docs", "Search the owner's documents.", ("query",),
-    query=_text("the question, in its own words"),
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Offer:
+    """What there is to use tools on. `has_past`: something that the prompt does not hold anyway."""
+
+    has_tasks: bool = False
+    has_more_skills: bool = False
+    has_memory: bool = False
+    has_past: bool = False
+    has_documents: bool = False
+    may_look: bool = False
+
+
+ALL = Offer(
+    has_tasks=True, has_more_skills=True, has_memory=True, has_past=True, has_documents=True,
+    may_look=True,
 )  # fmt: skip
 
-# Offered only when there are pictures and a model that sees them.
-LOOK = _tool("look", "See a photo of an earlier message again.", ("photo",),
-             photo={"type": "integer", "description": "its number"})  # fmt: skip
+
+def offered(now: Offer) -> tuple[dict[str, Any], ...]:
+    """The schemas of the tools that can apply, always in one order: what is first stays first."""
+    wanted = {
+        "list_tasks": now.has_tasks, "cancel_task": now.has_tasks, "steer_task": now.has_tasks,
+        "search_skills": now.has_more_skills, "remember": now.has_memory, "recall": now.has_past,
+        "search_docs": now.has_documents, "look": now.may_look,
+    }  # fmt: skip
+    return tuple(tool for tool in SCHEMAS if wanted.get(tool["function"]["name"], True))

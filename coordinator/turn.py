@@ -17,15 +17,15 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from coordinator.gathering import gather
+from coordinator.gathering import gather, may_look
 from coordinator.knowledge.answering import growing, numbered
 from coordinator.packing import pack
 from coordinator.ports import Reply
 from coordinator.streaming import DraftPace
-from coordinator.tools import LOOK, SCHEMAS, SEARCH_DOCS, ToolCall
+from coordinator.tools import Offer, ToolCall, offered
 from coordinator.vision import NO_VISION
 from core.db import storable
 from core.errors import Retryable, UserFacing
@@ -36,28 +36,22 @@ from core.tasks.seen import own_words
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from coordinator.actions import Actions, Effect
+    from coordinator.actions import Effect
     from coordinator.context import ChatMessage, Said
-    from coordinator.knowledge.answering import Knowledge
-    from coordinator.memory.turns import TurnMemory
-    from coordinator.model import Answer, ModelCaller
-    from coordinator.ports import Voice
-    from coordinator.skills import Skills
-    from coordinator.standing_store import StandingRules
-    from coordinator.store import Conversation, TurnId, Work
+    from coordinator.model import Answer
+    from coordinator.store import Around, TurnId, Work
     from coordinator.tools import AskOwner
-    from coordinator.vision import Vision
-    from core.bus import Bus
-    from core.config import Config, ConfigStore
-    from core.db import Database, Session
+    from coordinator.turn_parts import TurnParts
+    from core.config import Config
+    from core.db import Session
     from core.models import Role
-    from core.tasks import TaskStore
 
 log = logging.getLogger(__name__)
 
 ROUNDS = 8
 CALLS_CAP = 20  # of one answer
 TOO_MANY_CALLS = "error: not done, too many calls at once. Make fewer."
+LEARN_AFTER_S = 0.3
 RETRIES_S = (1.0, 4.0, 10.0, 20.0)
 NO_MODEL = """No model is set up yet, so I can only do what commands ask for.
 
@@ -67,25 +61,6 @@ NO_MODEL = """No model is set up yet, so I can only do what commands ask for.
 TOO_MANY_ROUNDS = (
     "I could not come to an answer in a reasonable number of steps. Please say it another way."
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class TurnParts:
-    """What turns are made of; built once by the composition root."""
-
-    database: Database
-    bus: Bus
-    config: ConfigStore
-    conversation: Conversation
-    tasks: TaskStore
-    model: ModelCaller
-    actions: Actions
-    voice: Voice
-    skills: Skills | None = None
-    memory: TurnMemory | None = None
-    knowledge: Knowledge | None = None
-    vision: Vision | None = None
-    rules: StandingRules | None = None
 
 
 class Turn:
@@ -100,6 +75,8 @@ class Turn:
         self._draft_wanted = asyncio.Event()
         self._so_far: Callable[[], str] = str
         self._recalled: str | None = None
+        self._around: Around | None = None  # None: to be asked anew
+        self._offer = Offer()
         self._role: Role = "coordinator"
         self._is_blind = False  # there are pictures, and no model that sees any
         self._may_look = False
@@ -151,11 +128,12 @@ class Turn:
 
     async def _look_for_pictures(self, config: Config) -> None:
         vision, work = self._p.vision, self._work
+        self._around = around = await self._p.conversation.around(work.chat_id)
         if vision is None:
             return
         if routes(config, "vision"):
-            self._may_look = await self._p.conversation.has_pictures(work.chat_id)
-        else:
+            self._may_look = may_look(config, around)
+        elif any(said.files for said in work.messages):
             self._is_blind = await vision.has_pictures(work.chat_id, work.messages)
 
     async def _with_pictures(self) -> tuple[Sequence[Said], Sequence[ChatMessage]]:
@@ -170,7 +148,10 @@ class Turn:
 
     async def _messages(self, config: Config) -> list[ChatMessage]:
         """The prompt; what comes to mind is looked up once a turn."""
-        parts = await gather(self._p, config, work=self._work, remembered=self._recalled)
+        around = self._around or await self._p.conversation.around(self._work.chat_id)
+        parts, self._offer = await gather(
+            self._p, config, work=self._work, remembered=self._recalled, around=around
+        )
         self._recalled = parts.memory
         new, steps = await self._with_pictures()
         parts = replace(parts, new=new, steps=steps)
@@ -179,22 +160,13 @@ class Turn:
 
     async def _ask_and_show(self, messages: list[ChatMessage], config: Config) -> Answer:
         """Asks the model and meanwhile shows what it has written so far."""
-        tools = await self._tools()
+        tools = offered(self._offer)
         if not config.switch("chat.streaming"):
             return await self._p.model.ask(messages, tools=tools, role=self._role)
         async with held(self._show(), name="draft"):
             return await self._p.model.ask(
                 messages, tools=tools, on_text=self._on_text, role=self._role
             )
-
-    async def _tools(self) -> tuple[dict[str, Any], ...]:
-        """What the model may call; documents only when there are some."""
-        knowledge = self._p.knowledge
-        has_documents = knowledge is not None and await knowledge.has_documents()
-        return (
-            *SCHEMAS, *((SEARCH_DOCS,) if has_documents else ()),
-            *((LOOK,) if self._may_look else ()),
-        )  # fmt: skip
 
     def _on_text(self, so_far: Callable[[], str]) -> None:
         self._so_far = so_far
@@ -272,6 +244,7 @@ class Turn:
             self._work = before  # nothing of this was committed
             raise
         self._steps += steps
+        self._around = None
         await self._after_commit(effects)
         return question is not None
 
@@ -299,18 +272,25 @@ class Turn:
         await asyncio.shield(self._answer_in_one_commit(text or "Done.", answer))
 
     async def _answer_in_one_commit(self, text: str, answer: Answer | None) -> None:
-        async with self._commits, self._p.database.transaction() as session:
+        async with (
+            self._commits, self._p.voice.sending() as begin,
+            self._p.database.transaction() as session,
+        ):  # fmt: skip
             turn_id = await self._p.conversation.answer(session, self._work, text)
             await self._learn(session, turn_id)
             work = replace(self._work, turn_id=turn_id)
             shown, passages = numbered(text)
-            reply = Reply(chat_id=work.chat_id, turn_id=turn_id, markdown=shown, passages=passages)
+            reply = Reply(
+                chat_id=work.chat_id, turn_id=turn_id, markdown=shown, passages=passages,
+                is_whole_turn=self._work.turn_id is None,
+            )  # fmt: skip
             await self._p.voice.reply(session, reply)
             if answer is not None:
                 await self._record(session, answer, turn_id=turn_id)
+            await begin(session)
         self._p.voice.wake()
-        if self._p.memory is not None:
-            self._p.memory.wake()
+        if self._p.memory is not None:  # the answer's way to the owner goes first
+            asyncio.get_running_loop().call_later(LEARN_AFTER_S, self._p.memory.wake)
 
     async def _learn(self, session: Session, turn_id: TurnId) -> None:
         """What was said in this turn is for the memory to look at, later."""

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Wake:
@@ -25,3 +30,13 @@ class Wake:
         except TimeoutError:
             return
         self._event.clear()
+
+
+@contextmanager
+def again_on_failure(news: Wake | asyncio.Event) -> Iterator[None]:
+    """Sets `news` when the block fails or is cancelled: what it left is looked at again at once."""
+    try:
+        yield
+    except BaseException:
+        news.set()
+        raise

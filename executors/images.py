@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from executors.boxes import BoxSpec
 
 PUBLIC_BASE = "python:3.11-slim-bookworm"
-# An image that somebody else built (compose, a private registry); then nothing is built or hashed
-# here.
-IMAGE_VARIABLE = SPECS["executor"].variable
 BASE_VARIABLE = "BASE_IMAGE"
 PROBE_S = 15
 BUILD_S = 1800
@@ -46,7 +43,7 @@ def image_tag(root: Path, box: Box = "executor") -> str:
     """The full name of a box's image for the files under `root`; no engine is asked."""
     spec = SPECS[box]
     if chosen := os.environ.get(spec.variable):
-        return chosen
+        return chosen  # somebody else built it (compose, a private registry)
     digest = hashlib.sha256(os.environ.get(BASE_VARIABLE, "").encode())
     digest.update("".join(f"\0{package}" for package in spec.packages).encode())
     digest.update(f"\0{stages((root / 'Dockerfile').read_text('utf-8'), box)}".encode())
@@ -111,11 +108,6 @@ def build_image(client: DockerClient, root: Path, box: Box, say: Callable[[str],
     say(f"image: building {tag} on {base}")
     _build(client, root, spec, base=base, tag=tag, say=say)
     return tag
-
-
-def build_executor_image(client: DockerClient, root: Path, say: Callable[[str], None]) -> str:
-    """Builds the executor image unless it exists; returns its name."""
-    return build_image(client, root, "executor", say)
 
 
 def choose_base(

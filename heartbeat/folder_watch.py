@@ -3,7 +3,8 @@
 Threat: a name or a link that leads elsewhere. Only regular files directly in the folder count,
 links do not, and nothing is opened here. A file counts when two looks in a row saw it the same: it
 is complete by then. What lay there before the trigger was made does not count (by the time of the
-last change of its inode, so that a file moved in does).
+last change of its inode, so that a file moved in does). A folder that cannot be looked into is no
+quiet one: `troubles` says why, for the owner to be told.
 """
 
 from __future__ import annotations
@@ -69,6 +70,22 @@ def scan(folder: Path, pattern: str) -> Seen:
     return seen
 
 
+def check_folder(folder: Path) -> None:
+    """`UserFacing` when the folder cannot be looked into, with the reason. Blocks."""
+    try:
+        with os.scandir(folder):
+            return
+    except FileNotFoundError:
+        why = f"There is no folder {folder} on the machine I run on."
+    except NotADirectoryError:
+        why = f"{folder} is a file, not a folder."
+    except PermissionError:
+        why = f"I may not look into the folder {folder}."
+    except OSError as error:
+        why = f"The folder {folder} cannot be read ({error.strerror})."
+    raise UserFacing(why, "Mend that and it goes on by itself, or delete the trigger: /triggers")
+
+
 def _stamp(entry: os.DirEntry[str]) -> Stamp | None:
     try:
         found = entry.stat(follow_symlinks=False)
@@ -88,22 +105,26 @@ def folder_of(trigger: Trigger) -> tuple[Path, str]:
 
 
 class FolderWatch:
-    """Watches the folders of all active file triggers."""
+    """Watches the folders of all active file triggers; `troubles` are those of the last look."""
 
     def __init__(self, store: TriggerStore, *, clock: Callable[[], datetime] = utc_now) -> None:
         self._store = store
         self._clock = clock
         self._before: dict[str, Seen] = {}
         self._done: set[tuple[str, str]] = set()
+        self.troubles: dict[str, str] = {}
 
     async def look(self) -> None:
         """One look into each folder."""
         active = await self._store.active("file")
+        troubles: dict[str, str] = {}
         for trigger in active:
             try:
                 await self._look_at(trigger)
-            except UserFacing:
-                log.exception("a folder cannot be watched", extra={"trigger": trigger.name})
+            except UserFacing as error:
+                log.warning("a folder cannot be watched", extra={"trigger": trigger.name})
+                troubles[trigger.name] = error.sentence()
+        self.troubles = troubles
         names = {trigger.name for trigger in active}
         self._before = {name: seen for name, seen in self._before.items() if name in names}
         self._done = {(name, key) for name, key in self._done if name in names}
@@ -111,6 +132,8 @@ class FolderWatch:
     async def _look_at(self, trigger: Trigger) -> None:
         folder, pattern = folder_of(trigger)
         seen = await asyncio.to_thread(scan, folder, pattern)
+        if not seen:
+            await asyncio.to_thread(check_folder, folder)
         before = self._before.get(trigger.name, {})
         for name in arrivals(before, seen, trigger.created_at):
             await self._take(trigger, name, seen[name])

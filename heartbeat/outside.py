@@ -4,11 +4,12 @@ Threat: a check reaches more than its owner wrote. A command has the check's own
 nothing else. Of a web page, the address in HEARTBEAT.md counts as the permission to GET that one
 address; where the check's permissions speak about its host, they count instead. The instance's
 ceiling holds for both, and nobody is asked. What a container answers is read as data: a number, a
-digest, a line.
+digest, a line; files that it hands over are deleted.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import shlex
@@ -17,6 +18,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
+from coordinator.quiet import discard_files
 from core.errors import Denied, UserFacing
 from core.manifests import as_owners_own, grant_from_json, grant_to_json
 from core.policy import HostRule
@@ -63,6 +65,7 @@ class QuietRun:
         manifest = as_owners_own(self._compile(permissions))
         new = look_task(command, manifest, title=f"look: {command}"[:120])
         ended = await self._quiet.run(new, timeout_s=TIMEOUT_S, unasked_since=utc_now())
+        await asyncio.to_thread(discard_files, ended)
         if ended.exit_code is None:
             raise UserFacing(f"The command did not end: {ended.reason or ended.state}")
         return Printed(
@@ -82,6 +85,7 @@ class QuietFetch:
         manifest = as_owners_own(page_manifest(self._compile(permissions), url))
         new = look_task(page_command(url), manifest, title=f"look: {url}"[:120])
         ended = await self._quiet.run(new, timeout_s=TIMEOUT_S, unasked_since=utc_now())
+        await asyncio.to_thread(discard_files, ended)
         return read_page(ended.output, url, ended.reason)
 
 

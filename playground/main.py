@@ -56,6 +56,7 @@ async def run(env: EnvSettings, key: str) -> None:
     except OSError as error:
         await server.stop()
         reason = f"{env.playground_port} cannot be used: {os.strerror(error.errno or 0)}"
+        reason += "; choose another, or leave it out for a free one"
         raise ConfigError("PLAYGROUND_PORT", reason) from None
     beat = Beat.from_environment()
     beat.say(f"chat: {server.chat_url}")

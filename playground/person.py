@@ -108,17 +108,6 @@ class Person:
         owner: int = self._state.owner["id"]
         return self._deliver(self._state.add(owner, owner, text=text, extra={kind: content}))
 
-    def send_sticker(self, content: bytes, *, emoji: str = "", is_animated: bool = False) -> int:
-        """Sends a sticker."""
-        mime = "application/x-tgsticker" if is_animated else "image/webp"
-        file = self._state.store("sticker", mime, content)
-        about = {
-            "file_id": file.file_id, "file_unique_id": f"u{file.file_id}", "type": "regular",
-            "width": 512, "height": 512, "is_animated": is_animated, "is_video": False,
-            "emoji": emoji, "set_name": "playground", "file_size": len(content),
-        }  # fmt: skip
-        return self.send_content("sticker", about)
-
     def move(self, message_id: int, latitude: float, longitude: float) -> None:
         """Moves a live location on."""
         shown = self._state.messages.get(message_id)

@@ -68,6 +68,7 @@ class PlaygroundServer:
             self._store.load(self.state, self.updates, self._hook)
         self._spawner = Spawner()
         self._runner: web.AppRunner | None = None
+        self._site: web.TCPSite | None = None
         self.port = 0
 
     # --- life ---
@@ -82,14 +83,21 @@ class PlaygroundServer:
             app, access_log=None, handler_cancellation=True, shutdown_timeout=OPEN_FOR_S
         )
         await self._runner.setup()
-        await web.TCPSite(self._runner, host, port, backlog=1024).start()
+        self._site = web.TCPSite(self._runner, host, port, backlog=1024)
+        await self._site.start()
         self.port = self._runner.addresses[0][1]
         if self._store is not None:
             self._spawner.spawn(forever(self._save_changes, name="saving"), name="saving")
         self._hook.resume()
 
     async def stop(self) -> None:
-        """Stops listening and writes what is not yet kept; waiting polls and pages are let go."""
+        """Stops listening and writes what is not yet kept; waiting polls and pages are let go.
+
+        Listening ends first: a page that comes now is refused, and not cut off without a word.
+        """
+        if self._site is not None:
+            await self._site.stop()
+            self._site = None
         await self._spawner.close()
         await self._hook.close()
         await self._save()

@@ -46,7 +46,7 @@ make_venv() {
 
 is_current && exit 0
 "$python" -c 'import pip' 2>/dev/null || make_venv
-say "venv: installing $(grep -c '==' "$lock") packages from $(basename "$lock"), each checked by its hash"
+say "venv: installing $(grep -c '==' "$lock") packages from $(basename "$lock"), each checked by its hash (a minute or two)"
 "$python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r "$lock"
 "$python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation \
     --config-settings editable_mode=compat -e "$root"

@@ -13,6 +13,7 @@ import io
 import json
 import shutil
 import tarfile
+import time
 from dataclasses import dataclass, field
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING
@@ -38,6 +39,8 @@ PICTURE = "picture.jpg"
 FOLDER = "skills"
 BOUNDS = Bounds(files=5_000, total=100 * 1024 * 1024, each=FILE_CAP, depth=12)
 _HEAD_CAP = 256 * 1024
+_COPYING = ".agentai-"
+_LEFT_AFTER_S = 3600.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,13 +150,24 @@ def install(bundle: Bundle, owner: Path, *, names: Collection[str] | None = None
     return [skill.name for skill in wanted]
 
 
+def sweep(owner: Path) -> None:
+    """Removes what a killed installation left half copied an hour ago or more."""
+    for left in owner.glob(f"{_COPYING}*"):
+        try:
+            age_s = time.time() - left.lstat().st_mtime
+        except OSError:
+            continue  # its installation has just ended
+        if age_s > _LEFT_AFTER_S and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+
+
 def _copy(source: Path, owner: Path, skill: Skill) -> None:
     """Only the files that the skill lists; written beside, then renamed."""
     owner.mkdir(parents=True, exist_ok=True)
     target, base = owner / skill.place, skill.path.rpartition("/")[0]
     if not target.parent.resolve().is_relative_to(owner.resolve()):
         raise UserFacing(f"{skill.place} lies behind a link.")
-    staging = owner / mkdtemp(prefix=".agentai-", dir=owner)
+    staging = owner / mkdtemp(prefix=_COPYING, dir=owner)
     try:
         for file in skill.files:
             path = checked(f"{base}/{file.path}" if base else file.path)

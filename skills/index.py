@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 BUDGET_BYTES = 1_500
 SHORT_CAP = 90
+ALL = "Skills:"
 _WORD = re.compile(r"[^\W_]+")
 _COMMON = frozenset(
     re.findall(
@@ -78,9 +79,14 @@ def prompt_index(
     if not offered:
         return ""
     lines = [f"- {skill.name}: {_short(skill.description)}" for skill in offered]
-    if (whole := _joined("Skills:", lines)) and _size(whole) <= budget_bytes:
+    if (whole := _joined(ALL, lines)) and _size(whole) <= budget_bytes:
         return whole
     return _cut(offered, lines, budget_bytes)
+
+
+def shows_all(index: str) -> bool:
+    """Whether a prompt's index names every skill, so that there is nothing to search for."""
+    return index.startswith(f"{ALL}\n")
 
 
 def _ordered(skills: Sequence[Skill], uses: Mapping[str, int], query: str) -> list[Skill]:

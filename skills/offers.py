@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from core.archives import NotUnpacked, unpack
 from core.errors import UserFacing
-from skills.bundle import BOUNDS, FOLDER, Bundle, Offer, install, open_bundle
+from skills.bundle import BOUNDS, FOLDER, Bundle, Offer, install, open_bundle, sweep
 from skills.frontmatter import SIZE_CAP
-from skills.library import Library
+from skills.library import Library, load_one
 from skills.manifest import parse_skill
 from skills.permissions import NOTHING, grown
 from skills.types import Skill
@@ -80,9 +80,12 @@ def _read(staging: Path) -> Bundle:
 def install_offer(bundle: Bundle, owner: Path, *, known: Collection[str]) -> list[str]:
     """Copies the skills into the owner's folder; `known` are the places of skills to be replaced.
 
-    Returns names. `UserFacing` when something else stands at a place; nothing is copied then.
+    Returns names. `UserFacing` when something else stands at a place; nothing is copied then. A
+    skill that stands there with the very same files is done: so what was killed halfway goes on.
     """
-    places = {offer.skill.place for offer in bundle.offers}
+    sweep(owner)
+    wanted = [o.skill for o in bundle.offers if not is_installed(owner, o.skill)]
+    places = {skill.place for skill in wanted}
     taken = sorted(p for p in places if (owner / p).exists() and p not in known)
     if taken:
         raise UserFacing(f"{taken[0]} is there already.", "Remove or rename it first.")
@@ -93,10 +96,23 @@ def install_offer(bundle: Bundle, owner: Path, *, known: Collection[str]) -> lis
     try:
         for kept, place in moved.items():
             shutil.move(place, kept)
-        return install(bundle, owner)
+        install(bundle, owner, names={skill.name for skill in wanted})
     except BaseException:
         _put_back(moved)
         raise
+    return [offer.skill.name for offer in bundle.offers]
+
+
+def is_installed(owner: Path, skill: Skill) -> bool:
+    """Whether exactly the skill's files stand at its place."""
+    place = owner / skill.place
+    if place.is_symlink() or not place.exists():
+        return False
+    try:
+        found = load_one(place)
+    except (UserFacing, OSError):
+        return False
+    return found is not None and [s.digest for s in found.skills.values()] == [skill.digest]
 
 
 def _put_back(moved: Mapping[Path, Path]) -> None:

@@ -81,7 +81,10 @@ def _path(text: str) -> str:
 
 def _package(text: str) -> str:
     if not _PACKAGE_PATTERN.fullmatch(text):
-        mend = "Name a Python package, such as pandas or pandas==2.2.3; npm is not served."
+        mend = (
+            "Name a Python package, such as pandas or pandas==2.2.3. npm is not served: containers "
+            "have no Node.js, so use a Python package or a script in the skill's folder."
+        )
         raise _fault("this is no package", mend)
     return text
 

@@ -178,8 +178,11 @@ class Postgres:
             extra_groups=[] if account else None,
         )
         if done.returncode != 0 or "ERROR:" in done.stderr or "FATAL:" in done.stderr:
-            reason = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-            raise UserFacing(f"Postgres cannot be set up: {reason[0]}", f"See if {data} has room.")
+            reason = _reason(done.stderr) or f"exit code {done.returncode}"
+            raise UserFacing(
+                f"Postgres cannot be set up: {reason}.",
+                f"Has {self._folder} room, and may it be written?",
+            )
 
     @property
     def _password_file(self) -> Path:
@@ -231,6 +234,14 @@ class Postgres:
 
     def _dsn(self, role: str, password: str, database: str) -> str:
         return f"postgresql://{role}:{password}@/{database}?host={self._sockets}"
+
+
+def _reason(said: str) -> str:
+    """The line that tells why; the last ones only tell what was cleared away. Pure."""
+    lines = [line.strip().rstrip(".") for line in said.splitlines() if line.strip()]
+    words = ("FATAL:", "PANIC:", "ERROR:", "error:", "No space left")
+    telling = [line for line in lines if any(word in line for word in words)]
+    return (telling or lines[-1:] or [""])[0]
 
 
 def _first_statements(passwords: Passwords) -> str:

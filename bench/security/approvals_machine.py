@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from core.approvals import Approval, Ticket
-    from core.approvals.states import Via
+    from core.approvals.types import Via
     from executors.asking import Wanted
 
 STEPS_AN_EXAMPLE = 60

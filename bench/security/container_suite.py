@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import docker
 
 from executors.docker_launcher import DockerLauncher
-from executors.images import BUILD_S, build_executor_image, project_root
+from executors.images import BUILD_S, build_image, project_root
 from executors.isolation import prove
 from executors.ports import Limits
 
@@ -27,7 +27,7 @@ def image() -> str:
     """The image of this checkout; it is built where it is missing."""
     client = docker.from_env(timeout=BUILD_S)
     try:
-        return build_executor_image(client, project_root(), lambda line: None)
+        return build_image(client, project_root(), "executor", lambda line: None)
     finally:
         client.close()
 

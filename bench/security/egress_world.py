@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from bench.security.egress_client import Client, connect
 from bench.security.egress_origin import Origin, readings
 from core.approvals import Approvals, Given
-from core.approvals.states import Choice
+from core.approvals.types import Choice
 from core.audit import Audit
 from core.config import ConfigStore
 from core.db import Database

@@ -125,8 +125,13 @@ class InPlace(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(self._code, module.__dict__)  # the module's own text, with one fault
 
 
-def measure(modules: Sequence[str], sample: int | None = None) -> dict[str, Counted]:
-    """Runs the mutants of these modules, all or a fixed sample of so many over all of them."""
+def measure(
+    modules: Sequence[str], sample: int | None = None, *, part: int = 0, parts: int = 1
+) -> dict[str, Counted]:
+    """Runs the mutants of these modules, all or a fixed sample of so many over all of them.
+
+    Several processes may share the work: each runs one of so many parts, which no other runs.
+    """
     mutants = [(m, one) for m in modules for one in mutants_of((ROOT / m).read_text("utf-8"), m)]
     _check_list(modules, {one.key for _, one in mutants})
     if sample is not None:
@@ -134,10 +139,13 @@ def measure(modules: Sequence[str], sample: int | None = None) -> dict[str, Coun
         mutants = sorted(counting, key=lambda p: hashlib.sha256(p[1].key.encode()).digest())[
             :sample
         ]
+    mutants = mutants[part::parts]
     _load_once(modules)
     counted = {module: Counted() for module in modules}
     with tempfile.TemporaryDirectory() as folder:
-        for module, _, is_killed in _run_all([(m, None) for m in modules], folder):
+        # Without a mutant the same tests are the same run, whichever module they belong to.
+        unchanged = {tuple(TESTS[module]): module for module, _ in mutants}
+        for module, _, is_killed in _run_all([(m, None) for m in unchanged.values()], folder):
             if is_killed is not False:
                 raise RuntimeError(f"the tests of {module} fail without a mutant")
         for module, mutant, is_killed in _run_all(mutants, folder):
@@ -251,8 +259,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=measure.__doc__)
     parser.add_argument("modules", nargs="*", default=list(TESTS))
     parser.add_argument("--sample", type=int)
+    parser.add_argument("--part", type=int, default=0, help="the first is 0")
+    parser.add_argument("--parts", type=int, default=1)
     chosen = parser.parse_args()
-    counted = measure(chosen.modules, chosen.sample)
+    counted = measure(chosen.modules, chosen.sample, part=chosen.part, parts=chosen.parts)
     for module, found in counted.items():
         print(f"{module}: {found.killed} of {found.total} killed, {found.share:.1%}")
         for line in (*found.survived, *(f"too long: {one}" for one in found.timeouts)):

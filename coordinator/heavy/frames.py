@@ -25,20 +25,20 @@ class BadFrame(ValueError):  # noqa: N818 - an event, not a mistake of ours
     """What arrived is not a frame of ours."""
 
 
-def pack(body: Mapping[str, object]) -> bytes:
+def pack(body: Mapping[str, object], *, cap: int = FRAME_CAP) -> bytes:
     """`body` as one frame. Raises `BadFrame` when it is too large."""
     raw = json.dumps(body, ensure_ascii=True, separators=(",", ":")).encode()
-    if len(raw) > FRAME_CAP:
+    if len(raw) > cap:
         raise BadFrame("the frame is too large")
     return _HEADER.pack(len(raw)) + raw
 
 
-def length(header: bytes) -> int:
+def length(header: bytes, *, cap: int = FRAME_CAP) -> int:
     """How many bytes follow a header."""
     if len(header) != HEADER_BYTES:
         raise BadFrame("the header is cut off")
     size = int(_HEADER.unpack(header)[0])
-    if size > FRAME_CAP:
+    if size > cap:
         raise BadFrame("the frame is too large")
     return size
 

@@ -6,6 +6,7 @@ different lanes: a question's embedding takes 12 ms, a document's takes minutes.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,8 @@ class Lane:
     """One kind of process. `memory_mb` bounds its address space; 0 does not.
 
     `may_connect`: sockets; `may_run`: other programs; `is_brief`: a call goes on when its caller
-    has given up, because that is cheaper than a new process.
+    has given up, because that is cheaper than a new process. `most_idle_s`: nobody waits for what
+    it does, so it need not stay ready for longer than that, whatever the setting says.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Lane:
     is_brief: bool = False
     memory_mb: int = 0
     threads: int = 1
+    most_idle_s: float = math.inf
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +47,7 @@ class Job:
 
 
 _QUERY = Lane(name="query", is_brief=True)
-_PASSAGES = Lane(name="passages")
+_PASSAGES = Lane(name="passages", most_idle_s=20.0)
 _EXTRACT = Lane(name="extract", may_connect=True)
 _HEARING = Lane(name="hearing", memory_mb=8192, threads=4)
 _FETCH = Lane(name="fetch", may_connect=True)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from coordinator.knowledge.formats import may_read, refuse
 from coordinator.knowledge.store import NewDocument
 from core.errors import UserFacing
-from core.wake import Wake
+from core.wake import Wake, again_on_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +55,7 @@ class Arrivals:
         self._folder = folder
         self._on_news = on_news
         self._fetched = Wake(CHAT_EVERY_S)
+        self.folder_every_s = FOLDER_EVERY_S
         self._is_tidy = False
         self._before: dict[str, Stamp] = {}
         self._taken: dict[str, Stamp] = {}
@@ -70,12 +71,9 @@ class Arrivals:
         if not self._is_tidy:
             await self.tidy()
             self._is_tidy = True
-        try:
+        with again_on_failure(self._fetched):
             while (wanted := await self._store.wanted()) is not None:
                 await self._take(wanted)
-        except BaseException:
-            self._fetched.set()
-            raise
         await self._fetched.wait()
 
     async def _take(self, wanted: Wanted) -> None:
@@ -129,7 +127,7 @@ class Arrivals:
         if settled:
             await self._take_from_folder(settled, seen)
         self._before = seen
-        await asyncio.sleep(FOLDER_EVERY_S)
+        await asyncio.sleep(self.folder_every_s)
 
     async def _take_from_folder(self, names: list[str], seen: dict[str, Stamp]) -> None:
         left = await self._store.left()

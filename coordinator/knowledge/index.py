@@ -38,8 +38,9 @@ class Found:
 class Index:
     """The read path."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, work: int = WORK) -> None:
         self._db = database
+        self._work = work
         self._with_center: dict[str, int] = {}
 
     async def is_empty(self) -> bool:
@@ -52,7 +53,7 @@ class Index:
         """The chunks that hold the terms best, and how much each term that is anywhere counts."""
         if not terms:
             return [], {}
-        rows = await self._db.fetch(SQL["by_words"], list(set(terms)), WORK, limit)
+        rows = await self._db.fetch(SQL["by_words"], list(set(terms)), self._work, limit)
         worth = {row["terms"]: row["score"] for row in rows if row["id"] is None}
         return [_found(row) for row in rows if row["id"] is not None], worth
 

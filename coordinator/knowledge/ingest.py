@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from coordinator.knowledge.formats import is_code
 from coordinator.knowledge.segments import embedding_text, read_pages, segments_of
 from core.errors import Retryable, UserFacing
-from core.wake import Wake
+from core.wake import Wake, again_on_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,12 +59,9 @@ class Ingest:
 
     async def read_step(self) -> None:
         """Reads all that is queued, one at a time. Raises `Retryable` while Postgres is away."""
-        try:
+        with again_on_failure(self._to_read):
             while (document := await self._store.take()) is not None:
                 await self._read(document)
-        except BaseException:
-            self._to_read.set()
-            raise
         await self._to_read.wait()
 
     async def _read(self, document: Taken) -> None:

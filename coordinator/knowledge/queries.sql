@@ -13,7 +13,7 @@ insert into documents (name, digest, path, size, source, chat_id)
 values ($1, $2, $3, $4, $5, $6) returning id
 
 -- name: list
-select id, name, state, size, pages, chunks, error, is_current, added_at,
+select id, name, state, size, pages, chunks, error,
        case when state = 'embedding' then chunks - (
            select count(*) from knowledge_unembedded u join knowledge_chunks c on c.id = u.chunk_id
            where c.document_id = d.id)

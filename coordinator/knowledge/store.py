@@ -90,8 +90,9 @@ class Unembedded:
 class Store:
     """Documents and their chunks."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, center_from: int = CENTER_FROM) -> None:
         self._db = database
+        self._center_from = center_from
 
     async def has_vectors(self) -> bool:
         """Whether this Postgres can keep vectors; makes their tables when it newly can."""
@@ -260,7 +261,7 @@ class Store:
         async with self._db.transaction() as session:
             count = await session.fetchval(SQL["count_vectors"], model_id)
             has_bits = await session.fetchval(SQL["asks_center"], model_id)
-            if count >= CENTER_FROM and has_bits is False:
+            if count >= self._center_from and has_bits is False:
                 await session.execute(SQL["set_center"], model_id)
                 await session.execute(SQL["add_bits"], model_id)
                 await session.execute(SQL["has_center"], model_id)

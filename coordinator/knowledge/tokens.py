@@ -13,11 +13,6 @@ _WIDE = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 TOKEN = re.compile(rf"[{_WIDE}]|(?:(?![{_WIDE}])[^\W\d_]){{1,7}}|\d{{1,3}}|[^\w\s]|_+")
 
 
-def count_tokens(text: str) -> int:
-    """How many tokens `text` has, about."""
-    return sum(1 for _ in TOKEN.finditer(text))
-
-
 class TokenRuler:
     """Token counts between any two places of one text."""
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NewType
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from typing import NewType
 
 DocumentId = NewType("DocumentId", int)
 ChunkId = NewType("ChunkId", int)
@@ -69,8 +66,6 @@ class Document:
     chunks: int
     done: int
     error: str | None
-    is_current: bool
-    added_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

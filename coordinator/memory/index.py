@@ -62,8 +62,9 @@ class Unembedded:
 class PassageIndex:
     """Reads and writes passages and vectors."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, center_from: int = CENTER_FROM) -> None:
         self._db = database
+        self.center_from = center_from
         self._has_vectors: bool | None = None
         self._models: dict[str, Model] = {}
         self._present: tuple[str, int, int] | None = None
@@ -213,7 +214,7 @@ class PassageIndex:
         known = await self._model(name)
         if known is None or known.has_center:
             return
-        if await self._db.fetchval(SQL["count_vectors"], model_id) < CENTER_FROM:
+        if await self._db.fetchval(SQL["count_vectors"], model_id) < self.center_from:
             return
         async with self._db.transaction() as session:
             await session.execute(SQL["lock_vectors"])

@@ -43,10 +43,6 @@ from memories where state = $1 order by id desc limit $2
 select id, layer, text, label, state, message_id, superseded_by, expires_at, created_at
 from memories order by id
 
--- name: lasting
-select id, layer, text, label, state, message_id, superseded_by, expires_at, created_at
-from memories where state = 'active' and layer = any($1::text[]) order by id desc limit $2
-
 -- name: history
 with recursive earlier as (
     select id from memories where superseded_by = $1
@@ -143,13 +139,6 @@ update memory_queue
 set attempts = attempts + 1,
     due_at = clock_timestamp() + least(3600, 5 * power(2, least(attempts, 12))) * interval '1 second'
 where work = $1 and message_id = any($2::bigint[])
-
--- name: next_due
-select extract(epoch from min(due_at) - clock_timestamp())::float8 from (
-    select due_at from memory_queue where work = any($1::text[])
-    union all
-    select due_at from memory_unembedded where $2
-) waiting
 
 -- name: counts_of_words
 select asked.lexeme, coalesce(known.passages, 0) as passages, totals.passages as total,

@@ -36,16 +36,17 @@ def worth_it(found: Found, *, near: float) -> bool:
 
     What others wrote comes to mind only when it is asked for.
     """
-    return found.label != "untrusted" and _is_about(found, near)
+    return found.label != "untrusted" and is_about(found, near=near)
 
 
-def _is_about(found: Found, near: float) -> bool:
+def is_about(found: Found, *, near: float) -> bool:
+    """Whether its words or its meaning fit."""
     return found.coverage >= COVERED or found.nearness >= near
 
 
 def about(found: Sequence[Found], *, near: float) -> list[Found]:
     """What fits what the owner looks for; the nearest few when nothing does."""
-    return [one for one in found if _is_about(one, near)] or list(found[:FEW])
+    return [one for one in found if is_about(one, near=near)] or list(found[:FEW])
 
 
 def near_of(search: Search) -> float:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from coordinator.forgetting.store import Forgetting
-    from coordinator.memory.types import Layer, State
+    from coordinator.memory.types import State
     from core.db import Database, Row, Session
 
 SQL = load_queries(__package__ or "coordinator.memory")
@@ -96,10 +96,6 @@ class MemoryStore:
         """
         return (await self.forget_all(session, memories=tuple(ids))).memories
 
-    async def forget_messages(self, session: Session, ids: Sequence[int]) -> int:
-        """Deletes the words of messages and what the search knows of them; returns how many."""
-        return (await self.forget_all(session, messages=ids)).messages
-
     async def forget_all(
         self, session: Session, *, memories: Sequence[int] = (), messages: Sequence[int] = ()
     ) -> Forgotten:
@@ -145,10 +141,6 @@ class MemoryStore:
     async def newest(self, state: State, *, limit: int) -> tuple[Memory, ...]:
         """The newest memories in this state."""
         return _memories(await self._db.fetch(SQL["newest"], state, limit))
-
-    async def lasting(self, layers: Sequence[Layer], *, limit: int) -> tuple[Memory, ...]:
-        """The newest active memories of these layers."""
-        return _memories(await self._db.fetch(SQL["lasting"], list(layers), limit))
 
     async def history(self, memory_id: int) -> tuple[Memory, ...]:
         """What was believed before this memory, newest first."""

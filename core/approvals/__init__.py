@@ -12,9 +12,9 @@ the intent into the audit trail. Any doubt is a no.
 """
 
 from core.approvals.ledger import Ledger
-from core.approvals.states import Choice, Refusal, State, judge
+from core.approvals.states import Refusal, judge
 from core.approvals.store import Approvals
-from core.approvals.types import Approval, Ask, Given, Remember, Ticket
+from core.approvals.types import Approval, Ask, Choice, Given, Remember, State, Ticket
 
 __all__ = [
     "Approval",

@@ -8,35 +8,15 @@ typed word without the code that only the card shows.
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+
+from core.approvals.types import Choice, State
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from core.approvals.types import Approval
-
-Via = Literal["button", "command"]
-
-
-class State(StrEnum):
-    """Where an approval stands."""
-
-    PENDING = "pending"
-    APPROVED = "approved"
-    DENIED = "denied"
-    EXPIRED = "expired"
-    WITHDRAWN = "withdrawn"
-
-
-class Choice(StrEnum):
-    """What the owner decides: for this action, for the task, for good, or not at all."""
-
-    ONCE = "once"
-    TASK = "task"
-    ALWAYS = "always"
-    DENY = "deny"
+    from core.approvals.types import Approval, Given
 
 
 class Refusal(StrEnum):
@@ -50,18 +30,6 @@ class Refusal(StrEnum):
     NEEDS_CODE = "This one must be typed. The card says how."
     WRONG_CODE = "The code does not match the card."
     ONLY_ONCE = "This can be approved once at a time only."
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Given:
-    """A decision as it arrived: who, where, from which message, how, and with which code."""
-
-    choice: Choice
-    user_id: int
-    chat_id: int
-    message_id: int | None
-    via: Via
-    code: str = ""
 
 
 def judge(

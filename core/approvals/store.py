@@ -10,8 +10,16 @@ import asyncio
 import secrets
 from typing import TYPE_CHECKING
 
-from core.approvals.states import Choice, Refusal, State, judge
-from core.approvals.types import Approval, ApprovedAction, Remember, StoredGrant, Ticket
+from core.approvals.states import Refusal, judge
+from core.approvals.types import (
+    Approval,
+    ApprovedAction,
+    Choice,
+    Remember,
+    State,
+    StoredGrant,
+    Ticket,
+)
 from core.db import storable
 from core.errors import Denied
 from core.policy import canonical
@@ -21,8 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from core.approvals.ledger import Ledger
-    from core.approvals.states import Given
-    from core.approvals.types import Ask
+    from core.approvals.types import Ask, Given
     from core.audit import Audit
     from core.db import Database, Row, Session
     from core.policy.action import Json

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
-
-from core.approvals.states import Given, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +14,38 @@ if TYPE_CHECKING:
     from core.policy import Action
     from core.policy.action import Json
 
-__all__ = ["Approval", "ApprovedAction", "Ask", "Given", "Remember", "StoredGrant", "Ticket"]
+Via = Literal["button", "command"]
+
+
+class State(StrEnum):
+    """Where an approval stands."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+class Choice(StrEnum):
+    """What the owner decides: for this action, for the task, for good, or not at all."""
+
+    ONCE = "once"
+    TASK = "task"
+    ALWAYS = "always"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Given:
+    """A decision as it arrived: who, where, from which message, how, and with which code."""
+
+    choice: Choice
+    user_id: int
+    chat_id: int
+    message_id: int | None
+    via: Via
+    code: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -54,15 +54,15 @@ class Audit:
         """Up to `limit` rows behind the row `after`, oldest first."""
         return tuple(_as_entry(row) for row in await self._db.fetch(SQL["entries"], after, limit))
 
-    async def walk(self) -> AsyncIterator[Entry]:
+    async def walk(self, *, page_size: int = PAGE) -> AsyncIterator[Entry]:
         """Every row, first to last, a page at a time; rows come as they are stored."""
         after = -(2**63)
-        while page := await self.entries(after, PAGE + 1):
-            after = page[:PAGE][-1].seq
+        while page := await self.entries(after, page_size + 1):
+            after = page[:page_size][-1].seq
             for place, entry in enumerate(page):
-                if place < PAGE or entry.seq == after:  # a doubled number at a page's end
+                if place < page_size or entry.seq == after:  # a doubled number at a page's end
                     yield entry
-            if len(page) <= PAGE:
+            if len(page) <= page_size:
                 return
 
     async def recent(self, limit: int) -> tuple[Entry, ...]:

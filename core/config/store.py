@@ -5,6 +5,7 @@ Each change is a new version that holds all stored settings; rolling back is one
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,14 +45,19 @@ class ConfigStore:
         self._seal = seal
         self._env = env
         self._current: Config | None = None
+        self._asked_at = 0.0
 
-    async def current(self) -> Config:
-        """The settings in force now."""
+    async def current(self, *, within_s: float = 0.0) -> Config:
+        """The settings in force now, or those that were `within_s` seconds ago."""
+        now = asyncio.get_running_loop().time()
+        if self._current is not None and now - self._asked_at < within_s:
+            return self._current
         version = await self._database.fetchval(SQL["newest_version"])
         if self._current is None or self._current.version != version:
             row = await self._database.fetchrow(SQL["newest"])
             stored = row["overrides"] if row else {}
             self._current = resolve(row["version"] if row else 0, self._opened(stored), self._env)
+        self._asked_at = now
         return self._current
 
     @property

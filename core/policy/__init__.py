@@ -11,11 +11,11 @@ The rules stand in `decide`; everything else prepares its arguments.
 
 from core.policy.action import Action, canonical, digest_of
 from core.policy.budget import Budget, Spent
+from core.policy.context import Context
 from core.policy.decide import decide, secret_scope
 from core.policy.grants import Grant, HostRule, SecretRule, VerbRule
 from core.policy.reasons import Reason, explain
 from core.policy.types import (
-    Context,
     Decision,
     Effect,
     EffectKind,

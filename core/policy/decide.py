@@ -32,7 +32,6 @@ from typing import TYPE_CHECKING
 from core.policy.grants import split_host
 from core.policy.reasons import Reason
 from core.policy.types import (
-    Context,
     Decision,
     Effect,
     EffectKind,
@@ -46,6 +45,7 @@ from core.policy.words import has_address, has_content, has_host, has_name
 
 if TYPE_CHECKING:
     from core.policy.budget import Budget
+    from core.policy.context import Context
     from core.policy.grants import Grant
 
 

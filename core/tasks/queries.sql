@@ -198,7 +198,7 @@ insert into hosts (host, status, detail) values ($1, $2, $3)
 on conflict (host) do update set status = excluded.status, detail = excluded.detail, seen_at = clock_timestamp()
 
 -- name: hosts
-select host, status, detail, seen_at from hosts where seen_at > clock_timestamp() - interval '1 minute' order by seen_at desc
+select host, status, detail from hosts where seen_at > clock_timestamp() - interval '1 minute' order by seen_at desc
 
 -- name: backend
 select pg_backend_pid()

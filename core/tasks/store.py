@@ -18,7 +18,6 @@ from core.tasks.types import TaskNo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
     from decimal import Decimal
     from typing import Literal
 
@@ -44,7 +43,6 @@ class Host:
     host: str
     status: str
     detail: str
-    seen_at: datetime
 
 
 class TaskStore:

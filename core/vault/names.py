@@ -14,6 +14,8 @@ from core.errors import UserFacing
 
 MAX_VALUE_BYTES = 8192
 PLAIN = "{}"
+NOWHERE = "hooks.invalid"  # a host that cannot exist (RFC 6761): no task can use such a secret
+_OWN = ("HOOK_", "MAIL_")  # what only the instance itself uses: triggers' secrets
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -43,6 +45,11 @@ def parse_name(text: str) -> str:
             "Use up to 64 capital letters, digits and _, beginning with a letter: GITHUB_TOKEN",
         )
     return text
+
+
+def is_own(name: str) -> bool:
+    """Whether `name` is that of a trigger's secret, which needs no host. Pure."""
+    return name.startswith(_OWN)
 
 
 def parse_value(text: str) -> str:

@@ -93,21 +93,22 @@ _PLAIN = ("commit_id", "number", "task", "at", "state", "undoes", "made", "empti
 
 
 class Journals:
-    """All journals below one private folder."""
+    """All journals below one private folder; who waits for it is patient for `patience_s`."""
 
-    def __init__(self, versions: Path) -> None:
+    def __init__(self, versions: Path, *, patience_s: float = PATIENCE_S) -> None:
         self.versions = versions
+        self._patience_s = patience_s
 
     @contextmanager
     def lock(self, *, is_shared: bool = False, patience_s: float | None = None) -> Iterator[None]:
         """Holds the folder; the kernel lets go for a dead process.
 
-        Retryable after `patience_s`, else after 30 s.
+        Retryable after `patience_s`, else after that of the folder.
         """
         self.versions.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (self.versions / "lock").open("ab") as file:
             mode = fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX
-            _lock(file.fileno(), mode, PATIENCE_S if patience_s is None else patience_s)
+            _lock(file.fileno(), mode, self._patience_s if patience_s is None else patience_s)
             yield
 
     def home(self, commit_id: str) -> Path:

@@ -32,11 +32,14 @@ _BUSY = "Your files are being changed right now; try again in a moment."
 class OwnerFiles:
     """The owner's `folder`; `versions` is a private folder for journals and former contents."""
 
-    def __init__(self, folder: Path, versions: Path) -> None:
+    def __init__(
+        self, folder: Path, versions: Path, *, owner_waits_s: float = OWNER_WAITS_S
+    ) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder.resolve()
         self._journals = Journals(versions)
         self._history = History(self._journals)
+        self.owner_waits_s = owner_waits_s
 
     def states(self, globs: Sequence[str]) -> dict[str, FileState]:
         """What the matching files hold now."""
@@ -123,7 +126,7 @@ class OwnerFiles:
         )
 
     def _undone(self, task: int | None, commit_id: str | None) -> Journal:
-        with self._journals.lock(patience_s=OWNER_WAITS_S), self._root() as root:
+        with self._journals.lock(patience_s=self.owner_waits_s), self._root() as root:
             self._history.recover(root)
             return self._history.undo(root, task, commit_id)
 

@@ -42,8 +42,11 @@ async def test_a_message_becomes_a_task_that_really_runs_python(world: World) ->
     assert [e["type"] for e in result.entities][:2] == ["bold", "bold"]
     document = await world.sees(lambda m: m.document is not None)
     assert world.telegram.state.files[document.document or ""].content == b"42\n"
-    card = await world.sees(lambda m: m.text.startswith("#1 done · six by seven · "))
+    card = await world.sees(lambda m: m.text.startswith("#1 · Done in "))
     assert card.buttons == []
+    assert "\n" not in card.text
+    assert card.id < result.id
+    assert sum("six by seven" in text for text in world.chat()) == 1
     assert "sk-key-that-nobody-may-see" in world.model.keys[0]
 
 
@@ -55,7 +58,7 @@ async def test_without_a_model_commands_run_and_the_rest_says_how_to_add_one(
     world.says("/run python3 -c 'print(40+2)'; exit 3")
     result = await world.sees("exit code 3")
     assert "42" in result.text
-    assert result.entities[-2]["type"] == "pre"
+    assert result.entities[-1]["type"] == "pre"
     world.says("hello")
     assert "/config model.api_key" in (await world.sees("No model is set up yet")).text
     world.says("/task do something")

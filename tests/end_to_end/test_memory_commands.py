@@ -1,8 +1,8 @@
 """Memory as the owner uses it, without any model, in the real serving process."""
 
 import asyncio
-import base64
 import json
+from pathlib import Path
 
 from core.db import Database
 from tests.support.model_server import Body, Reply, last_user, say, tool_results
@@ -72,11 +72,11 @@ async def test_all_memories_come_back_as_a_file(world_without_model: World) -> N
     world.says("/memory export")
     await world.sees("All 1 memories")
     database = await Database.connect(world.env["DATABASE_URL"])
-    content = await database.fetchval(
-        "select payload ->> 'content' from outbox where method = 'file'"
-    )
+    payload = await database.fetchval("select payload from outbox where method = 'file'")
     await database.close()
-    assert json.loads(base64.b64decode(content))["memories"][0]["text"] == "I like tea"
+    assert "content" not in payload
+    exported = json.loads(await asyncio.to_thread(Path(payload["path"]).read_text))
+    assert exported["memories"][0]["text"] == "I like tea"
 
 
 async def test_what_is_known_stands_in_the_prompt_and_doubtful_memories_are_asked_about(

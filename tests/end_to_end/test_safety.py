@@ -105,7 +105,7 @@ async def test_a_secret_is_used_and_never_seen(safe: World, web: EchoWeb) -> Non
         f" curl -sS {header} https://other.example.com/me"
     )
     card = await safe.sees("With your secret API_TOKEN")
-    press(safe, card, "This task")
+    press(safe, card, "Until #1 ends")
     result = await safe.sees("A secret may only stand in its own header")
     assert SECRET not in result.text
     assert "Bearer agentai_secret_" in result.text
@@ -135,7 +135,7 @@ async def test_a_model_asks_for_access_and_goes_on(world: World, web: EchoWeb) -
     world.says("please look at the news")
     card = await world.sees("Reach api.example.com: reading only")
     assert "waiting for you" in (await world.sees("waiting for you")).text
-    press(world, card, "This task")
+    press(world, card, "Until #1 ends")
     await world.sees('"path": "/2"')
     world.says("/grants")
     await world.sees("Nothing is allowed beyond single approvals")

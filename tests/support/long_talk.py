@@ -26,7 +26,8 @@ from coordinator.model import ModelCaller
 from coordinator.standing_store import StandingRules
 from coordinator.store import Conversation, NewMessage, Work
 from coordinator.summary import Summariser
-from coordinator.turn import Turn, TurnParts
+from coordinator.turn import Turn
+from coordinator.turn_parts import TurnParts
 from core.audit import Audit
 from core.bus import Bus
 from core.config import ConfigStore

@@ -1,12 +1,16 @@
 """Real Postgres and Valkey for tests: one of each a test process, made when first asked for.
 
-Use the fixtures `database_url` (a new empty database for this test), `redis_url` (emptied for this
-test), and, to stop, kill or restart a server in mid-test, `own_postgres` and `own_valkey` (this
-test's alone).
+Use the fixtures `database_url` (a new database for this test, with all tables and no row of
+anybody's), `empty_database_url` (one without tables), `redis_url` (emptied for this test), and, to
+stop, kill or restart a server in mid-test, `own_postgres` and `own_valkey` (this test's alone).
+
+The tables are made once a test process, by the real migrations, in a database that is copied for
+each test: `migrate` then finds nothing to do. Data lies in memory where there is room for it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -14,6 +18,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -24,6 +29,8 @@ from agentai.embedded.places import remove_socket_folder
 from agentai.embedded.postgres import Postgres
 from agentai.embedded.valkey import Valkey
 from agentai.process import start
+from core.db import Database
+from core.migrate import migrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +39,14 @@ if TYPE_CHECKING:
 
 STARTED_WITHIN_S = 20.0
 # Killing a server loses nothing that the system has in its cache; only a power cut would.
-FAST = {"fsync": "off", "max_connections": "90"}
+FAST = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_connections": "90",
+    "max_wal_size": "64MB",
+}
+IN_MEMORY = Path("/dev/shm")
+ROOM_BYTES = 2 * 1024**3  # what must be free there; a test process takes about 150 MB
 
 
 class _Server(Protocol):
@@ -106,6 +120,7 @@ class RunningPostgres(Running):
     def __init__(self, home: Path) -> None:
         self.server = Postgres(home, settings=FAST)
         self._numbers = count(1)
+        self._migrated: str | None = None
         super().__init__(self.server, home)
 
     def is_up(self) -> bool:
@@ -132,8 +147,18 @@ class RunningPostgres(Running):
     def fresh_database(self, template: str = "template1") -> str:
         """Copies `template` (which has pgvector and no table); returns the application's DSN."""
         name = f"test_{os.getpid()}_{next(self._numbers)}"
-        self.run_sql(f"create database {name} owner agentai template {template}")
+        how = f"owner agentai template {template} strategy file_copy"
+        self.run_sql(f"create database {name} {how}")
         return self.server.dsn.replace("@/agentai?", f"@/{name}?")
+
+    def migrated_database(self) -> str:
+        """The same with all tables: a copy of one database that the migrations made."""
+        if self._migrated is None:
+            made = self.fresh_database()
+            with ThreadPoolExecutor(1) as thread:  # a test's own loop may belong to this one
+                thread.submit(asyncio.run, _migrate(made)).result(timeout=60)
+            self._migrated = made.partition("@/")[2].partition("?")[0]
+        return self.fresh_database(self._migrated)
 
     def drop_database(self, dsn: str) -> None:
         """Drops what `fresh_database` made, also with connections open."""
@@ -171,8 +196,26 @@ class RunningValkey(Running):
             return connection.recv(100)
 
 
+async def _migrate(dsn: str) -> None:
+    database = await Database.connect(dsn, size=1)
+    await migrate(database)
+    await database.close()
+
+
 def _home() -> Path:
-    return Path(tempfile.mkdtemp(prefix="agentai-test-"))
+    folder = _in_memory()
+    return Path(tempfile.mkdtemp(prefix=f"agentai-test-{os.getpid()}-", dir=folder))
+
+
+def _in_memory() -> Path | None:
+    """The folder for data in memory, cleared of what killed test processes left; None: no room."""
+    try:
+        for left in IN_MEMORY.glob("agentai-test-*-*"):
+            if not Path("/proc", left.name.split("-")[2]).exists():
+                shutil.rmtree(left, ignore_errors=True)
+        return IN_MEMORY if shutil.disk_usage(IN_MEMORY).free >= ROOM_BYTES else None
+    except OSError:
+        return None
 
 
 def _running_postgres() -> Iterator[RunningPostgres]:
@@ -217,7 +260,15 @@ def own_valkey() -> Iterator[RunningValkey]:
 
 @pytest.fixture
 def database_url(postgres: RunningPostgres) -> Iterator[str]:
-    """The DSN of a new, empty database (pgvector is there); dropped afterwards."""
+    """The DSN of a new database with all tables; dropped afterwards."""
+    dsn = postgres.migrated_database()
+    yield dsn
+    postgres.drop_database(dsn)
+
+
+@pytest.fixture
+def empty_database_url(postgres: RunningPostgres) -> Iterator[str]:
+    """The DSN of a new database without tables (pgvector is there); dropped afterwards."""
     dsn = postgres.fresh_database()
     yield dsn
     postgres.drop_database(dsn)

@@ -7,6 +7,7 @@ starts.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -45,6 +46,11 @@ def _dying() -> None:
     sys.exit(3)
 
 
+def _broken() -> None:
+    _beat("alive")
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def _refusing() -> None:
     _beat("alive")
     sys.stderr.write("setting MODEL_BASE_URL: must be an http:// or https:// address\n")
@@ -70,6 +76,7 @@ _KINDS: dict[str, Callable[[], None]] = {
     "mute": _mute,
     "dying": _dying,
     "refusing": _refusing,
+    "broken": _broken,
     "stubborn": _stubborn,
     "parent": _parent,
 }

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tests.support.services import RunningPostgres
 
 
-async def test_a_fresh_database_is_empty_and_knows_vectors(database_url: str) -> None:
-    connection = await asyncpg.connect(database_url, timeout=5)
+async def test_a_fresh_database_is_empty_and_knows_vectors(empty_database_url: str) -> None:
+    connection = await asyncpg.connect(empty_database_url, timeout=5)
     try:
         assert await connection.fetchval("select '[1,2]'::vector <-> '[1,3]'::vector") == 1.0
         tables = "select count(*) from pg_tables where schemaname = 'public'"

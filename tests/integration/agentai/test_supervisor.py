@@ -107,6 +107,12 @@ def test_a_part_that_keeps_dying_is_started_ever_more_slowly(
     assert "dying: ERROR the end is near" in run.err
 
 
+def test_a_part_that_breaks_says_by_what(supervise: Callable[..., Supervised]) -> None:
+    run = supervise("broken")
+    line = "broken ended (code 1): OSError: [Errno 28] No space left on device; it is started again"
+    until(lambda: line in run.err, what="the exception")
+
+
 def test_a_stuck_part_is_killed_and_replaced_within_seven_seconds(
     supervise: Callable[..., Supervised],
 ) -> None:
@@ -140,6 +146,7 @@ def test_a_signal_stops_all_parts_and_exits_cleanly(
     run.process.send_signal(number)
     assert run.process.wait(timeout=10) == 0
     assert not any(is_alive(pid) for kind in ("good", "mute") for pid in run.starts(kind))
+    assert run.out.count("Stopping. Tasks in containers go on for two minutes") == 1
 
 
 def test_a_part_that_ignores_the_stop_is_killed_in_time(
@@ -163,6 +170,7 @@ def test_a_second_signal_kills_at_once(supervise: Callable[..., Supervised]) -> 
     run.process.wait(timeout=10)
     assert time.monotonic() - began < 0.9
     assert not is_alive(run.starts("stubborn")[0])
+    assert "Ending at once." in run.out
 
 
 def test_no_part_outlives_a_killed_supervisor(supervise: Callable[..., Supervised]) -> None:

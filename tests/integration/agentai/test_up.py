@@ -28,6 +28,8 @@ def test_up_brings_everything_along_and_stops_cleanly(
         assert f"  {part} " in out
     parts = psutil.Process(run.process.pid).children(recursive=True)
     assert run.stop() == 0
+    assert "Stopping. Tasks in containers go on for two minutes" in run.out
+    assert run.out.splitlines()[-1] == "Stopped."
     assert not any(part.is_running() for part in parts)
     assert not (run.home / "run.json").exists()
     assert "Traceback" not in run.err

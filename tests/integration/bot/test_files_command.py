@@ -26,10 +26,8 @@ async def desk(tmp_path: Path, database_url: str, redis_url: str) -> AsyncIterat
         yield made
 
 
-async def test_no_update_waits_behind_files_that_are_being_changed(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store, "OWNER_WAITS_S", 0.05)
+async def test_no_update_waits_behind_files_that_are_being_changed(desk: Desk) -> None:
+    desk.service.files.owner_waits_s = 0.05
     (desk.home / "workspace").mkdir(exist_ok=True)
     (desk.home / "workspace" / "notes.md").write_text("one")
     with Journals(desk.home / "versions").lock():

@@ -14,7 +14,7 @@ from coordinator.speech.hearing import Heard
 from coordinator.speech.speaking import ENGLISH_ONLY, Spoken, VoiceInfo
 from core.approvals import State
 from core.errors import AgentAIError, Bug, Retryable, UserFacing
-from core.tasks.seen import SeenStore
+from core.tasks.seen import SeenStore, own_words
 from tests.security.regressions.desk import Desk, a_desk, asking, deletion, message, press
 from tests.support.world import OWNER
 
@@ -235,7 +235,10 @@ async def test_what_is_too_long_or_too_large_is_told_at_once(talk: Talk) -> None
     assert long.startswith("This is 10 minutes long; I listen to 10 at most.")
     assert large.startswith("This is 21 MB.")
     assert audio.startswith("This is 60 minutes long")
-    assert [text.startswith("[file ") for text, _, _ in await talk.messages()] == [True]
+    assert audio.endswith("The recording itself is kept among your files: /files")
+    assert await talk.messages() == []  # what was told is the one answer to it
+    (kept,) = await talk.rows("select * from messages")
+    assert (kept["role"], kept["text"].startswith("[file 1: ")) == ("event", True)
 
 
 async def test_every_failure_to_listen_is_told_once_and_says_what_to_do(talk: Talk) -> None:
@@ -250,6 +253,54 @@ async def test_every_failure_to_listen_is_told_once_and_says_what_to_do(talk: Ta
         assert told in text
     assert await talk.messages() == []
     assert {row["state"] for row in await talk.rows("select state from voice_notes")} == {"failed"}
+
+
+NO_MODEL = UserFacing("I cannot listen yet: the speech model base could not be downloaded.")
+
+
+@pytest.mark.parametrize("kind", ["voice", "video_note", "audio"])
+async def test_a_recording_that_cannot_be_listened_to_gets_one_answer(
+    talk: Talk, kind: str
+) -> None:
+    sent = await talk.hears(NO_MODEL, kind=kind)
+    (told,) = await talk.desk.said()
+    assert told.startswith(NO_MODEL.text)
+    assert ("kept among your files" in told) is (kind == "audio")
+    assert await talk.messages() == []  # nothing for the model to answer
+    events = await talk.rows("select text from messages where role = 'event'")
+    assert [row["text"].startswith("[file ") for row in events] == [True] * (kind == "audio")
+    (row,) = await talk.rows("select payload from outbox")
+    assert row["payload"]["reply_to"] == sent
+
+
+@pytest.mark.parametrize("kind", ["voice", "audio"])
+async def test_what_was_typed_beside_it_is_answered_and_the_model_knows_of_the_failure(
+    talk: Talk, kind: str
+) -> None:
+    await talk.hears(NO_MODEL, kind=kind, caption="for the dentist")
+    assert len(await talk.desk.said()) == 1
+    ((text, is_spoken, _),) = await talk.messages()
+    lines = text.split("\n")
+    assert lines[-2:] == [
+        "[sent a recording: the owner was told that it could not be listened to]",
+        "for the dentist",
+    ]
+    assert (len(lines), is_spoken) == (3 if kind == "audio" else 2, False)
+    assert own_words(text) == "for the dentist"
+
+
+async def test_a_model_that_cannot_be_fetched_is_told_in_the_message_that_promised_it(
+    talk: Talk,
+) -> None:
+    async def until_shown(_: float) -> None:
+        await asyncio.wait_for(_until(talk.desk, sentence("base", 0)), 10)
+
+    talk.ears.downloads, talk.ears.until_shown = (0.0,), until_shown
+    await talk.hears(NO_MODEL)
+    first, second = await talk.rows("select * from outbox order by id")
+    assert (first["method"], second["method"]) == ("text", "edit")
+    assert second["edit_of"] == first["id"]
+    assert second["payload"]["text"] == NO_MODEL.text
 
 
 async def test_what_is_away_for_now_is_tried_three_times(talk: Talk) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from coordinator.context import Said
-from coordinator.standing_store import MOST, NOT_THEIRS, Rule, StandingRules, line_of, meaning
+from coordinator.packing import Parts, pack
+from coordinator.standing import A_MESSAGE, TEXT_CAP, TOO_LONG, TOO_MANY, Missed, Rule
+from coordinator.standing_store import MOST, NOT_THEIRS, StandingRules, line_of, meaning
 from coordinator.store import Conversation, NewMessage, Work
 from core.audit import Audit
 from core.db import Database
@@ -18,7 +21,7 @@ from core.policy import Hold
 from core.tasks.seen import SeenStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from core.db import Session
 
@@ -30,10 +33,15 @@ class Told:
     """What the owner was shown."""
 
     rules: list[Rule] = field(default_factory=list)
+    missed: list[Missed] = field(default_factory=list)
 
     async def tell(self, session: Session, chat_id: int, rule: Rule) -> None:
         del session, chat_id
         self.rules.append(rule)
+
+    async def tell_missed(self, session: Session, chat_id: int, missed: Sequence[Missed]) -> None:
+        del session, chat_id
+        self.missed += missed
 
 
 @dataclass
@@ -202,3 +210,51 @@ async def test_rules_survive_a_new_conversation(desk: Desk) -> None:
         await desk.conversation.forget(session, CHAT)
     assert len(await desk.rules.in_force()) == 1
     assert await desk.hold() is Hold.ASK
+
+
+async def test_an_order_that_finds_no_room_is_told_with_the_reason(desk: Desk) -> None:
+    for number in range(MOST):
+        await desk.keeps(f"always mention number {number}")
+    assert await desk.hears("Always answer in German.") == ()
+    (missed,) = desk.told.missed
+    assert missed.text == "Always answer in German."
+    assert "/rules lift" in missed.why
+
+
+async def test_what_the_models_tool_could_not_keep_is_told_to_the_owner(desk: Desk) -> None:
+    for number in range(MOST):
+        await desk.keeps(f"always mention number {number}")
+    said = "be formal with Mister Schmidt from today"
+    text, is_held = await desk.model_keeps("be formal with Mister Schmidt", said=said)
+    assert text.startswith("It was not kept, and the owner was told")
+    assert not is_held
+    assert [one.text for one in desk.told.missed] == ["be formal with Mister Schmidt"]
+
+
+async def test_orders_beyond_those_of_one_message_are_told(desk: Desk) -> None:
+    told = "\n".join(f"Never write to person {n}." for n in range(A_MESSAGE + 2))
+    assert len(await desk.hears(told)) == A_MESSAGE
+    assert [one.why for one in desk.told.missed] == [TOO_MANY] * 2
+
+
+async def test_an_order_that_is_too_long_for_a_rule_is_told(desk: Desk) -> None:
+    assert await desk.hears("Do not send anything to " + "Tom and " * 50 + "Anna") == ()
+    assert [one.why for one in desk.told.missed] == [TOO_LONG]
+
+
+async def test_rules_that_are_kept_are_never_clipped_in_a_prompt(desk: Desk) -> None:
+    for number in range(MOST):
+        await desk.hears(f"Always greet number {number} " + "ж" * (TEXT_CAP - 40))
+    lines = tuple(line_of(rule) for rule in await desk.rules.in_force())
+    assert desk.told.missed
+    assert "together" in desk.told.missed[0].why
+    system = pack(Parts(now=datetime.now(UTC), rules=lines), history_budget=0).messages[0]
+    assert all(line in system["content"] for line in lines)
+
+
+async def test_the_audit_trail_keeps_no_words_of_a_rule(desk: Desk) -> None:
+    rule, _ = await desk.keeps("always call me Quixotic")
+    await desk.lifts(rule.no)
+    rows = await desk.database.fetch("select body from audit")
+    assert rows
+    assert not any("quixotic" in row["body"].lower() for row in rows)

@@ -1,7 +1,7 @@
 """Turns with a real database and model service: joining, crashing, failing."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -12,7 +12,8 @@ from coordinator.model import ModelCaller
 from coordinator.ports import Reply
 from coordinator.store import Conversation, NewMessage
 from coordinator.summary import Summariser
-from coordinator.turn import NO_MODEL, TurnParts
+from coordinator.turn import NO_MODEL
+from coordinator.turn_parts import TurnParts
 from core.bus import Bus
 from core.config import ConfigStore
 from core.db import Database, Session
@@ -35,6 +36,10 @@ from tests.support.model_server import (
 CHAT = 7
 
 
+async def begin_nothing(_: Session) -> None:
+    """There is no outbox."""
+
+
 class KeptVoice:
     """A voice that remembers: what was said stands in a table, like the outbox."""
 
@@ -55,6 +60,10 @@ class KeptVoice:
 
     async def announce_task(self, session: Session, no: int) -> None:
         self.tasks.append(no)
+
+    @asynccontextmanager
+    async def sending(self) -> AsyncIterator[Callable[[Session], Awaitable[None]]]:
+        yield begin_nothing
 
     def wake(self) -> None:
         self.woken.set()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from core.approvals import Approval
     from core.tasks import Task
-    from executors.effects import Wanted
+    from executors.asking import Wanted
 
 
 @pytest.fixture

@@ -102,8 +102,8 @@ async def test_a_result_is_reported_once_and_an_answer_taken_once(database_url: 
     await database.close()
 
 
-async def test_migrations_run_once_and_a_changed_one_is_refused(database_url: str) -> None:
-    database = await Database.connect(database_url)
+async def test_migrations_run_once_and_a_changed_one_is_refused(empty_database_url: str) -> None:
+    database = await Database.connect(empty_database_url)
     assert await migrate(database) == tuple(m.name for m in migrations())
     assert await migrate(database) == ()
     await database.execute("update schema_migrations set digest = 'other'")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import docker
 import pytest
 
-from executors.images import BUILD_S, build_executor_image, project_root
+from executors.images import BUILD_S, build_image, project_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ def test_an_image_that_is_there_is_not_built_again(
     engine: DockerClient, executor_image: str
 ) -> None:
     said: list[str] = []
-    assert build_executor_image(engine, project_root(), said.append) == executor_image
+    assert build_image(engine, project_root(), "executor", said.append) == executor_image
     assert said == [f"image: {executor_image} is there already"]
 
 

@@ -129,6 +129,29 @@ async def test_what_a_trigger_cannot_start_is_told_once_a_day(
         assert (seen.outcome, seen.task_no, seen.today) == ("refused", None, 3 + 3)
 
 
+async def test_a_folder_that_cannot_be_looked_into_is_a_trouble_until_it_can(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with autonomy(database_url, tmp_path) as world:
+        folder = tmp_path / "in"
+        places = {"in": str(folder), "odd": "relative", "file": str(tmp_path / "f")}
+        for name, place in places.items():
+            spec = {"folder": place, "pattern": "*"}
+            await keep(world, NewTrigger(name=name, kind="file", instructions="Read.", spec=spec))
+        (tmp_path / "f").write_text("x")
+        watch = FolderWatch(world.trigger_store, clock=world.clock)
+        await watch.look()
+        told = {name: text.split("\n")[0] for name, text in watch.troubles.items()}
+        assert told == {
+            "in": f"There is no folder {folder} on the machine I run on.",
+            "odd": "The folder is named by its whole path.",
+            "file": f"{tmp_path / 'f'} is a file, not a folder.",
+        }
+        folder.mkdir()
+        await watch.look()
+        assert set(watch.troubles) == {"odd", "file"}
+
+
 async def test_a_file_that_arrives_becomes_one_task(database_url: str, tmp_path: Path) -> None:
     async with autonomy(database_url, tmp_path) as world:
         folder = tmp_path / "in"

@@ -138,7 +138,8 @@ def test_a_port_in_use_is_one_clear_line(running: Running) -> None:
         assert running.process.wait(timeout=20) == 2
     log = (running.home / "log").read_text()
     assert log.strip() == (
-        f"setting PLAYGROUND_PORT: {port} cannot be used: Address already in use"
+        f"setting PLAYGROUND_PORT: {port} cannot be used: Address already in use; "
+        "choose another, or leave it out for a free one"
     )
 
 

@@ -45,6 +45,29 @@ def test_every_lasting_service_is_checked_and_starts_again() -> None:
     assert all(s["restart"] == "unless-stopped" and "healthcheck" in s for s in lasting.values())
 
 
+# Of the Compose Specification's schema (compose-spec/compose-spec, schema/compose-spec.json).
+KNOWN = {
+    "build", "cap_add", "cap_drop", "command", "depends_on", "environment", "healthcheck", "image",
+    "init", "network_mode", "networks", "read_only", "restart", "security_opt", "tmpfs", "user",
+    "volumes",
+}  # fmt: skip
+CHECK = {"test", "interval", "timeout", "start_period", "retries", "start_interval", "disable"}
+CONDITIONS = {"service_started", "service_healthy", "service_completed_successfully"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_key_is_one_that_compose_knows(name: str) -> None:
+    service = SERVICES[name]
+    assert set(service) <= KNOWN
+    assert set(service.get("healthcheck", {})) <= CHECK
+    for other, wait in service.get("depends_on", {}).items():
+        assert other in SERVICES
+        assert wait["condition"] in CONDITIONS
+    assert set(service.get("networks", ())) <= set(COMPOSE["networks"])
+    named = {v.partition(":")[0] for v in service.get("volumes", ()) if v[0] not in "/$."}
+    assert named <= set(COMPOSE["volumes"])
+
+
 def test_no_secret_has_a_default() -> None:
     text = (ROOT / "compose.yaml").read_text()
     for name in ("AGENTAI_SECRET_KEY", "POSTGRES_PASSWORD", "TELEGRAM_BOT_TOKEN"):

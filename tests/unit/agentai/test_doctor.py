@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agentai import checks, doctor
-from agentai.checks import CHECKS, Check
+from agentai import doctor
+from agentai.checks import CHECKS, Check, containers, machine, services, setting
 from agentai.doctor import Finding, examine, line, summary
 from core.errors import ConfigError, Retryable, UserFacing
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
 
@@ -51,10 +52,9 @@ async def hanging() -> str:
     ],
 )
 async def test_whatever_a_check_does_becomes_a_finding(
-    check: doctor.Check, finding: Finding, monkeypatch: pytest.MonkeyPatch
+    check: Callable[[], Awaitable[str]], finding: Finding
 ) -> None:
-    monkeypatch.setattr(doctor, "LIMIT_S", 0.05)
-    assert await examine(Check(name="x", look=check)) == finding
+    assert await examine(Check(name="x", look=check), limit_s=0.05) == finding
 
 
 def test_a_problem_shows_how_to_mend_it() -> None:
@@ -87,14 +87,27 @@ def test_an_unknown_part_is_named() -> None:
 async def test_a_bad_setting_is_told_once_and_hides_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checks, "_refused", [])
+    monkeypatch.setattr(setting, "_refused", [])
     monkeypatch.setenv("AGENTAI_HOME", str(tmp_path))
     monkeypatch.setenv("PLAYGROUND_PORT", "70000")
     monkeypatch.setenv("TELEGRAM_API_URL", "ftp://x")
     with pytest.raises(UserFacing, match=r"TELEGRAM_API_URL.*PLAYGROUND_PORT"):
-        await checks.settings()
-    assert await checks.home() == str(tmp_path)
-    assert "GB free" in await checks.disk()
+        await setting.settings()
+    assert await machine.home() == str(tmp_path)
+    assert "GB free" in await machine.disk()
+
+
+def test_a_home_that_cannot_be_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("AGENTAI_HOME", str(file))
+    with pytest.raises(UserFacing, match="is no folder"):
+        asyncio.run(machine.home())
+    monkeypatch.setenv("AGENTAI_HOME", "/proc/none")
+    with pytest.raises(UserFacing, match="does not exist"):
+        asyncio.run(machine.home())
 
 
 def test_an_open_home_and_key_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,11 +115,11 @@ def test_an_open_home_and_key_are_found(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("AGENTAI_SECRET_KEY", "k" * 32)
     tmp_path.chmod(0o755)
     with pytest.raises(UserFacing, match="Others may look"):
-        asyncio.run(checks.home())
+        asyncio.run(machine.home())
     (tmp_path / "secret.key").write_text("k" * 32)
     (tmp_path / "secret.key").chmod(0o644)
     with pytest.raises(UserFacing, match="Others may read"):
-        asyncio.run(checks.secret_key())
+        asyncio.run(machine.secret_key())
 
 
 async def test_a_service_that_nobody_runs_is_said_to_be_missing(
@@ -115,7 +128,7 @@ async def test_a_service_that_nobody_runs_is_said_to_be_missing(
     monkeypatch.setenv("AGENTAI_HOME", str(tmp_path))
     for name in ("DATABASE_URL", "REDIS_URL", "TELEGRAM_BOT_TOKEN"):
         monkeypatch.setenv(name, "")
-    for check in (checks.postgres, checks.redis, checks.telegram):
+    for check in (services.postgres, services.redis, services.telegram):
         with pytest.raises(UserFacing) as caught:
             await check()
         assert "agentai up" in caught.value.hint
@@ -125,10 +138,10 @@ def test_an_engine_that_is_away_is_explained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DOCKER_HOST", raising=False)
-    monkeypatch.setattr(checks, "ENGINE_SOCKET", tmp_path / "none.sock")
-    assert "make up" in checks._no_engine().hint
+    monkeypatch.setattr(containers, "ENGINE_SOCKET", tmp_path / "none.sock")
+    assert "make up" in containers._no_engine().hint
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
-    assert "No engine answers at tcp://127.0.0.1:1" in checks._no_engine().text
+    assert "No engine answers at tcp://127.0.0.1:1" in containers._no_engine().text
 
 
 async def test_the_model_check_needs_no_model(
@@ -137,4 +150,4 @@ async def test_the_model_check_needs_no_model(
     monkeypatch.setenv("AGENTAI_HOME", str(tmp_path))
     for name in ("DATABASE_URL", "OPENROUTER_API_KEY", "MODEL_API_KEY", "MODEL_BASE_URL"):
         monkeypatch.setenv(name, "")
-    assert "none is configured" in await checks.model()
+    assert "none is configured" in await services.model()

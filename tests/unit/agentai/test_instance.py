@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agentai.instance import Instance, Running, join_running
-from core.errors import UserFacing
+from core.errors import ConfigError, UserFacing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +33,20 @@ def test_a_folder_that_was_open_is_closed(tmp_path: Path) -> None:
     home.mkdir()
     home.chmod(0o755)
     assert mode(Instance(home).home) == 0o700
+
+
+def test_a_folder_that_cannot_be_made_is_a_setting_to_correct(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"AGENTAI_HOME: .*/file cannot be used: File exists"):
+        Instance(tmp_path / "file")
+
+
+def test_a_command_that_joins_goes_on_where_the_folder_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AGENTAI_HOME", "/proc/self/task")
+    join_running()
+    assert os.environ["AGENTAI_HOME"] == "/proc/self/task"
 
 
 def test_the_secret_key_is_made_once_and_kept_private(tmp_path: Path) -> None:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     [
         ("2026-11-21 04:37:15 WARNING bot.poll Telegram is away", True),
         ("2026-11-21 04:37:15.654 UTC FATAL:  the data is damaged", True),
+        ("2026-11-21 04:37:15.654 UTC FATAL:  the database system is starting up", False),
+        ("2026-11-21 04:37:15.654 UTC FATAL:  the database system is in recovery mode", True),
+        ("2026-11-21 04:37:15.654 UTC FATAL:  the database system is shutting down", True),
+        ("30767:M 21 Nov # WARNING Memory overcommit must be enabled!", False),
         ("Traceback (most recent call last):", True),
         ("2026-11-21 04:37:15 INFO serve started", False),
         ("2026-11-21 04:37:15 INFO " + "x" * 120 + " ERROR", False),
@@ -37,9 +41,8 @@ def test_lines_split_between_writes_are_put_together(tmp_path: Path) -> None:
     assert (tmp_path / "a.log").read_bytes() == b"INFO fine\nWARNING bad\nthe last words\n"
 
 
-def test_a_log_never_grows_past_its_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "LARGEST_BYTES", 6400)
-    log = LogFile(tmp_path / "a.log")
+def test_a_log_never_grows_past_its_bound(tmp_path: Path) -> None:
+    log = LogFile(tmp_path / "a.log", largest=6400)
     for _ in range(400):
         log.write(b"x" * 99 + b"\n")
     log.close()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentai.secret_command import Given, main, parse, read_value
+from agentai.secret_command import Given, host_of, main, parse, read_value
 from core.errors import UserFacing
 
 VALUE = "hunter2-hunter2"
@@ -34,6 +34,15 @@ def test_set_knows_its_defaults() -> None:
     given_ = parse(SET)
     assert (given_.name, given_.host) == ("GITHUB_TOKEN", "api.github.com")
     assert (given_.header, given_.format) == ("authorization", "{}")
+
+
+def test_only_the_secret_of_a_trigger_needs_no_host() -> None:
+    assert host_of(parse(["set", "HOOK_DEPLOY"])) == "hooks.invalid"
+    assert host_of(parse(["set", "MAIL_BOSS"])) == "hooks.invalid"
+    assert host_of(parse(["set", "HOOK_DEPLOY", "--host", "a.example"])) == "a.example"
+    with pytest.raises(UserFacing, match="Where may this secret be sent") as caught:
+        host_of(parse(["set", "GITHUB_TOKEN"]))
+    assert "--host" in caught.value.hint
 
 
 def test_all_forms_are_understood() -> None:

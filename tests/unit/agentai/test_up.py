@@ -7,7 +7,7 @@ import pytest
 
 from agentai.embedded.places import remove_socket_folder
 from agentai.instance import Instance
-from agentai.up import main, plan
+from agentai.up import LEAST_ROOM_MB, main, plan, room_warning
 from core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ def no_sockets_left(tmp_path: Path) -> Iterator[None]:
 
 def names(tmp_path: Path, environment: dict[str, str]) -> list[str]:
     return [part.name for part in plan(Instance(tmp_path), environment)[1]]
+
+
+def test_a_disk_that_is_nearly_full_is_told_before_parts_fail_for_it(tmp_path: Path) -> None:
+    assert room_warning(tmp_path, LEAST_ROOM_MB) == ""
+    assert f"Only 29 MB are free at {tmp_path}" in room_warning(tmp_path, 29)
 
 
 def test_with_everything_set_only_our_own_parts_run(tmp_path: Path) -> None:

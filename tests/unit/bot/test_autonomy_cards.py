@@ -66,6 +66,15 @@ def test_each_check_shows_how_it_stands_and_the_button_for_it(
     assert PAUSED not in card.piece.text
 
 
+def test_whoever_has_no_file_yet_is_shown_how_to_begin_with_one_that_works() -> None:
+    text = overview(PLAN, {}, NOW, is_ours=True).piece.text
+    assert "/heartbeat edit sends you the file" in text
+    example = compile_plan(text[text.index("## Backup") : text.index("/heartbeat edit")])
+    assert [check.name for check in example.checks] == ["Backup"]
+    assert not example.problems
+    assert "/heartbeat edit" not in overview(PLAN, {}, NOW).piece.text
+
+
 def test_the_data_of_a_button_is_short_whatever_a_check_is_called() -> None:
     plan = compile_plan(f"## {'ß' * 60}\n- every: 1 hour\n\nx\n")
     card = overview(plan, {}, NOW)
@@ -101,7 +110,7 @@ def test_a_webhook_shows_where_it_listens_its_secret_and_its_last_event() -> Non
 def test_a_trigger_that_hears_nothing_says_why() -> None:
     text = list_card((trigger(),), Facts(troubles={WEBHOOKS: "Port 80 is taken."})).piece.text
     assert "Port 80 is taken." in text
-    assert "No secret yet: /secret set HOOK_DEPLOY hooks.invalid" in text
+    assert "No secret yet: /secret set HOOK_DEPLOY\n" in text
     assert "No event yet" in text
     mail = list_card((trigger("mail"),), Facts(troubles={"deploy": "Login refused."})).piece.text
     assert "Login refused." in mail
@@ -117,7 +126,7 @@ def test_a_new_webhook_on_any_free_port_names_the_port_or_says_where_to_look() -
 
 def test_a_new_webhook_says_how_its_caller_signs() -> None:
     text = made_text(trigger(), "http://127.0.0.1:5/hooks/")
-    assert "/secret set HOOK_DEPLOY hooks.invalid" in text
+    assert "/secret set HOOK_DEPLOY\n" in text
     assert "X-AgentAI-Signature" in text
 
 

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.structured import LINE_CAP, SERVICE, structured
-from bot.updates import Message, read_update
+from bot.raw_values import LINE_CAP
+from bot.structured import SERVICE, structured
+from bot.updates import Message
+from bot.wire import read_update
 from core.tasks.seen import own_words
 
 if TYPE_CHECKING:

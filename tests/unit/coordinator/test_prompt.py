@@ -5,29 +5,30 @@ from datetime import UTC, datetime
 
 from coordinator.prompt import system_prompt
 from coordinator.skills import PROMPT_BYTES
-from coordinator.tools import SCHEMAS
+from coordinator.tools import ALL, Offer, offered
 
 NOW = datetime(2026, 11, 21, 9, 5, tzinfo=UTC)
 
 
-def test_a_hello_costs_at_most_six_thousand_bytes() -> None:
+def body_bytes(tools: Offer, *, skills: str = "") -> int:
+    """As the SDK sends it: without spaces between the parts."""
+    system = system_prompt(now=NOW, summary="", running="", skills=skills)
     body = {
         "model": "x" * 60,
-        "messages": [
-            {"role": "system", "content": system_prompt(now=NOW, summary="", running="")},
-            {"role": "user", "content": "hello"},
-        ],
+        "messages": [{"role": "system", "content": system}, {"role": "user", "content": "hello"}],
         "stream": True,
         "stream_options": {"include_usage": True},
-        "tools": list(SCHEMAS),
+        "tools": list(offered(tools)),
     }
-    assert len(json.dumps(body).encode()) <= 6_000
+    return len(json.dumps(body, separators=(",", ":")).encode())
 
 
-def test_a_full_index_of_skills_still_fits() -> None:
-    prompt = system_prompt(now=NOW, summary="", running="", skills="s" * PROMPT_BYTES)
-    body = {"messages": [{"role": "system", "content": prompt}], "tools": list(SCHEMAS)}
-    assert len(json.dumps(body).encode()) <= 5_800
+def test_a_hello_costs_at_most_4050_bytes() -> None:
+    assert body_bytes(Offer(has_memory=True), skills="s" * PROMPT_BYTES) <= 4_050
+
+
+def test_a_hello_with_every_tool_costs_at_most_5600_bytes() -> None:
+    assert body_bytes(ALL, skills="s" * PROMPT_BYTES) <= 5_600
 
 
 def test_the_prompt_says_when_it_is_and_what_runs() -> None:

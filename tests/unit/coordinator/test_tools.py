@@ -2,20 +2,24 @@
 
 import json
 from contextlib import suppress
+from dataclasses import fields
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.tools import (
+    ALL,
     SCHEMAS,
     AskOwner,
     CancelTask,
     ChangeSetting,
     Delegate,
     ListTasks,
+    Offer,
     SteerTask,
     ToolCall,
+    offered,
     parse_call,
 )
 from core.errors import UserFacing
@@ -88,3 +92,35 @@ def test_every_tool_that_is_offered_is_understood(name: str) -> None:
     with pytest.raises(UserFacing) as error:
         parse_call(call(name, '"text"'))
     assert "no tool" not in error.value.text
+
+
+def names_of(now: Offer) -> list[str]:
+    return [tool["function"]["name"] for tool in offered(now)]
+
+
+@pytest.mark.parametrize(
+    ("now", "wanted"),
+    [
+        (Offer(), []),
+        (Offer(has_memory=True), ["remember"]),
+        (Offer(has_tasks=True), ["list_tasks", "cancel_task", "steer_task"]),
+        (Offer(has_more_skills=True, has_past=True), ["search_skills", "recall"]),
+        (Offer(has_documents=True, may_look=True), ["search_docs", "look"]),
+    ],
+)
+def test_only_tools_that_can_apply_are_offered(now: Offer, wanted: list[str]) -> None:
+    always = ["delegate", "ask_owner", "schedule", "standing_rule", "change_setting"]
+    assert names_of(now) == [*always, *wanted]
+
+
+def test_every_tool_is_offered_when_there_is_everything() -> None:
+    assert offered(ALL) == SCHEMAS
+
+
+ANY = st.builds(Offer, **{field.name: st.booleans() for field in fields(Offer)})
+
+
+@given(ANY, ANY)
+def test_tools_keep_their_order(one: Offer, other: Offer) -> None:
+    both = [name for name in names_of(one) if name in names_of(other)]
+    assert both == [name for name in names_of(other) if name in names_of(one)]

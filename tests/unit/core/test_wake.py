@@ -2,7 +2,9 @@
 
 import asyncio
 
-from core.wake import Wake
+import pytest
+
+from core.wake import Wake, again_on_failure
 
 
 async def test_the_first_look_is_at_once_and_the_next_waits_for_a_call() -> None:
@@ -29,3 +31,20 @@ async def test_a_call_while_nobody_waits_counts() -> None:
     wake.set()
     async with asyncio.timeout(1):
         await wake.wait()
+
+
+@pytest.mark.parametrize("failure", [ValueError, asyncio.CancelledError])
+async def test_after_a_failure_the_next_look_is_at_once(failure: type[BaseException]) -> None:
+    wake = Wake(60.0)
+    await wake.wait()
+    with pytest.raises(failure), again_on_failure(wake):
+        raise failure
+    async with asyncio.timeout(1):
+        await wake.wait()
+
+
+async def test_after_a_block_that_went_well_the_next_look_waits_for_a_call() -> None:
+    wake = asyncio.Event()
+    with again_on_failure(wake):
+        pass
+    assert not wake.is_set()

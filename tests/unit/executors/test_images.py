@@ -20,7 +20,7 @@ EXECUTOR = SPECS["executor"]
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small project."""
-    for name in (images.IMAGE_VARIABLE, images.BASE_VARIABLE):
+    for name in (EXECUTOR.variable, images.BASE_VARIABLE):
         monkeypatch.delenv(name, raising=False)
     worker = tmp_path / "executors" / "worker"
     worker.mkdir(parents=True)
@@ -73,7 +73,7 @@ def test_another_base_is_another_image(root: Path, monkeypatch: pytest.MonkeyPat
 def test_an_image_named_by_the_operator_is_taken(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(images.IMAGE_VARIABLE, "registry.example/executor:7")
+    monkeypatch.setenv(EXECUTOR.variable, "registry.example/executor:7")
     assert images.executor_image_tag(root) == "registry.example/executor:7"
 
 

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ from bot.autonomy_ports import manifest_of
 from coordinator.quiet import Ended
 from core.errors import Denied, UserFacing
 from core.manifests import grant_from_json, is_owners_own
-from core.tasks import NewTask, TaskNo, TaskState
+from core.tasks import NewTask, ResultFile, TaskNo, TaskState
 from heartbeat.outside import (
     QuietFetch,
     QuietRun,
@@ -22,6 +23,7 @@ from heartbeat.outside import (
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
 URL = "https://example.org/news"
 SHA = "a" * 64
@@ -47,6 +49,17 @@ class Quiet:
 def done(output: str, code: int | None = 0) -> Ended:
     state = TaskState.DONE if code == 0 else TaskState.FAILED
     return Ended(no=NO, state=state, exit_code=code, output=output, reason="" if code == 0 else "x")
+
+
+async def test_what_a_look_hands_over_is_deleted_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / str(NO)
+    folder.mkdir()
+    (folder / "0-x").write_text("x")
+    (folder.parent / "other").write_text("x")
+    files = (ResultFile(name="x", path=str(folder / "0-x"), size=1),)
+    quiet = Quiet(replace(done("42\n"), files=files))
+    await QuietRun(quiet, manifest_of)("true", {})
+    assert os.listdir(tmp_path) == ["other"]  # noqa: PTH208 - a look at a test folder
 
 
 async def test_a_command_has_the_permissions_of_its_check_and_no_more() -> None:

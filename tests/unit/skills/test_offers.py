@@ -1,11 +1,13 @@
 """A file that the owner sent, looked at as skills."""
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from core.errors import UserFacing
+from skills.bundle import install
 from skills.offers import file_digest, install_offer, read_offer
 
 TEXT = "---\nname: sent\ndescription: d\npermissions:\n  network: [a.example]\n---\n{body}\n"
@@ -73,6 +75,37 @@ def test_only_the_skill_itself_is_replaced(tmp_path: Path) -> None:
     assert (owner / "sent.md").read_text() == "the former one"
     install_offer(bundle, owner, known={"sent.md"})
     assert (owner / "sent.md").read_text().endswith("new\n")
+
+
+def two_skills(tmp_path: Path) -> Path:
+    texts = {name: TEXT.replace("name: sent", f"name: {name}").format(body=name)
+             for name in ("one", "two")}  # fmt: skip
+    return archive(tmp_path, **{f"{name}.md": text for name, text in texts.items()})
+
+
+def test_an_installation_that_was_killed_halfway_goes_on(tmp_path: Path) -> None:
+    owner, path = tmp_path / "owner", two_skills(tmp_path)
+    bundle = read_offer(path, tmp_path / "staging")
+    assert bundle is not None
+    install(bundle, owner, names={"one"})  # killed behind the first
+    left = owner / ".agentai-left"
+    left.mkdir()
+    os.utime(left, (1, 1))
+    again = read_offer(path, tmp_path / "staging")
+    assert again is not None
+    assert sorted(install_offer(again, owner, known=())) == ["one", "two"]
+    assert sorted(place.name for place in owner.iterdir()) == ["one.md", "two.md"]
+
+
+def test_what_is_there_with_another_text_is_still_refused(tmp_path: Path) -> None:
+    owner, path = tmp_path / "owner", two_skills(tmp_path)
+    owner.mkdir()
+    (owner / "one.md").write_text(TEXT.replace("sent", "one").format(body="my own"))
+    bundle = read_offer(path, tmp_path / "staging")
+    assert bundle is not None
+    with pytest.raises(UserFacing, match=r"one\.md is there already"):
+        install_offer(bundle, owner, known=())
+    assert not (owner / "two.md").exists()
 
 
 def test_a_skill_that_could_not_be_replaced_stays(tmp_path: Path) -> None:

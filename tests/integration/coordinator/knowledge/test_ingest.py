@@ -18,6 +18,7 @@ from coordinator.knowledge.terms import terms_of, weights_of
 from core.db import Database
 from core.errors import Retryable, UserFacing
 from core.migrate import migrate
+from core.wake import Wake
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -98,6 +99,18 @@ class Notices:
         return
 
 
+class Pause(Wake):
+    """Tells when the lane has done its step and waits."""
+
+    def __init__(self, every_s: float) -> None:
+        super().__init__(every_s)
+        self.is_reached = asyncio.Event()
+
+    async def wait(self) -> None:
+        self.is_reached.set()
+        await super().wait()
+
+
 class Base:
     def __init__(self, database: Database, folder: Path) -> None:
         self.database, self.folder = database, folder
@@ -111,10 +124,12 @@ class Base:
         )  # fmt: skip
 
     def new_ingest(self) -> Ingest:
-        return Ingest(
+        ingest = Ingest(
             database=self.database, store=self.store, reader=self.reader, embedder=self.embedder,
             notices=self.notices,
         )  # fmt: skip
+        ingest._to_embed = Pause(60.0)
+        return ingest
 
     async def add(self, name: str, text: str) -> None:
         path = self.folder / hashlib.sha256(text.encode()).hexdigest()[:8]
@@ -129,13 +144,19 @@ class Base:
             await self.ingest._read(document)
 
     async def embed(self) -> None:
+        """One whole step, up to its pause: what it tidies at the end is tidied, too."""
+        pause = self.ingest._to_embed
+        assert isinstance(pause, Pause)
+        pause.is_reached.clear()
         step = asyncio.ensure_future(self.ingest.embed_step())  # noqa: TID251 - one step, then its pause
-        while await self.store.unembedded(1) or (await self.state()) == "embedding":
-            if step.done():
-                await step
-            await asyncio.sleep(0.01)
-        step.cancel()
-        await asyncio.gather(step, return_exceptions=True)
+        reached = asyncio.ensure_future(pause.is_reached.wait())  # noqa: TID251 - it is awaited below
+        ended, _ = await asyncio.wait((step, reached), timeout=30, return_when="FIRST_COMPLETED")
+        assert ended
+        if step.done():
+            step.result()
+        for one in (step, reached):
+            one.cancel()
+        await asyncio.gather(step, reached, return_exceptions=True)
 
     async def state(self) -> str:
         return ",".join(str(d.state) for d in await self.store.documents())
@@ -250,8 +271,8 @@ async def test_another_model_embeds_all_again_and_both_can_be_read_meanwhile(bas
     assert not await base.index.by_vector(vector, model="first", limit=3)
 
 
-async def test_many_vectors_are_chosen_by_their_signs_and_compared_in_full(base, monkeypatch):
-    monkeypatch.setattr("coordinator.knowledge.store.CENTER_FROM", 1)
+async def test_many_vectors_are_chosen_by_their_signs_and_compared_in_full(base):
+    base.store = Store(base.database, center_from=1)
     await base.add("a.md", "one two three")
     await base.add("b.md", "four five six")
     await base.read()
@@ -273,8 +294,8 @@ async def test_removing_a_document_removes_all_that_was_made_of_it(base):
         assert await base.database.fetchval(f"select count(*) from {table}") == 0
 
 
-async def test_a_file_in_the_folder_is_taken_once_and_again_when_it_changes(base, monkeypatch):
-    monkeypatch.setattr("coordinator.knowledge.arrivals.FOLDER_EVERY_S", 0.0)
+async def test_a_file_in_the_folder_is_taken_once_and_again_when_it_changes(base):
+    base.arrivals.folder_every_s = 0.0
     folder = base.folder / "docs"
     folder.mkdir()
     (folder / "a.md").write_text("The rent is five hundred.")
@@ -294,6 +315,7 @@ async def test_a_file_in_the_folder_is_taken_once_and_again_when_it_changes(base
         database=base.database, store=base.store, notices=base.notices, kept=base.folder / "kept",
         folder=folder, on_news=lambda: None,
     )  # fmt: skip
+    again.folder_every_s = 0.0
     for _ in range(3):
         await again.folder_step()
     assert await base.store.documents() == []
@@ -309,13 +331,13 @@ CASES = [
 
 
 @pytest.mark.parametrize(("cap", "wanted"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
-async def test_the_rarest_words_choose_within_the_bound(base, monkeypatch, cap, wanted):
-    monkeypatch.setattr("coordinator.knowledge.index.WORK", cap)
+async def test_the_rarest_words_choose_within_the_bound(base, cap, wanted):
     for number in range(6):
         words = [word for word, count in COUNTS.items() if number < count]
         await base.add(f"{number}.md", " ".join([*words, "more"]))
     await base.read()
-    found, worth = await base.index.by_words(terms_of(" ".join(COUNTS)), limit=10)
+    index = Index(base.database, work=cap)
+    found, worth = await index.by_words(terms_of(" ".join(COUNTS)), limit=10)
     stems = {word: terms_of(word)[0] for word in COUNTS}
     assert len(found) == max(COUNTS[word] for word in wanted)
     assert found[0].score == pytest.approx(
@@ -344,8 +366,8 @@ async def test_a_search_says_that_postgres_is_away_as_it_is(base):
         await base.search.find_with("two", [0.1] * SIDE, model="first")
 
 
-async def test_a_former_model_that_comes_back_is_found_again(base, monkeypatch):
-    monkeypatch.setattr("coordinator.knowledge.store.CENTER_FROM", 1)
+async def test_a_former_model_that_comes_back_is_found_again(base):
+    base.store = Store(base.database, center_from=1)
     await base.add("a.md", "one two three")
     await base.read()
     vector = base.embedder._one("two")

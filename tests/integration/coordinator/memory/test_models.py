@@ -61,15 +61,15 @@ async def test_what_came_after_the_change_has_the_new_vector_only_and_is_found_b
 
 
 async def test_what_comes_to_mind_is_measured_by_the_scale_of_the_model_that_found_it(
-    mind: Mind, monkeypatch: pytest.MonkeyPatch
+    mind: Mind,
 ) -> None:
-    monkeypatch.setattr("coordinator.memory.search.NEAR", {"a": 0.9})
-    mind.embedder.name, mind.embedder.synonyms = "a", SYNONYMS
+    (known, near), *_ = NEAR.items()
+    mind.embedder.name, mind.embedder.synonyms = known, SYNONYMS
     await mind.keep("my car is green")
     await mind.work()
     mind.embedder.name = "b"
     (found,) = await mind.search.find(Query(text="automobile is green"))
-    assert found.nearness == pytest.approx(3**0.5 / 2 * 0.5 / 0.9, abs=0.01)
+    assert found.nearness == pytest.approx(3**0.5 / 2 * 0.5 / near, abs=0.01)
     assert found.nearness < mind.search.near == 0.5
 
 
@@ -137,9 +137,9 @@ async def test_going_back_takes_effect_at_once_and_embeds_only_what_is_missing(
 
 
 async def test_a_model_that_was_dropped_and_comes_back_is_searched_by_its_new_vectors(
-    mind: Mind, monkeypatch: pytest.MonkeyPatch
+    mind: Mind,
 ) -> None:
-    monkeypatch.setattr(index, "CENTER_FROM", 2)
+    mind.index.center_from = 2
     mind.embedder.synonyms = SYNONYMS
     await mind.keep("my car is green")
     await mind.keep("my house is old")
@@ -151,9 +151,9 @@ async def test_a_model_that_was_dropped_and_comes_back_is_searched_by_its_new_ve
 
 
 async def test_a_service_that_changes_the_size_of_its_model_costs_no_failure(
-    mind: Mind, monkeypatch: pytest.MonkeyPatch
+    mind: Mind,
 ) -> None:
-    monkeypatch.setattr(index, "CENTER_FROM", 2)
+    mind.index.center_from = 2
     mind.embedder.synonyms = SYNONYMS
     await mind.keep("my car is green")
     await mind.keep("my house is old")

@@ -101,9 +101,9 @@ async def test_a_new_model_embeds_everything_anew_and_the_old_vectors_go(mind: M
 
 
 async def test_many_vectors_are_compared_by_signs_first_and_nothing_near_is_missed(
-    mind: Mind, monkeypatch: pytest.MonkeyPatch
+    mind: Mind,
 ) -> None:
-    monkeypatch.setattr(index, "CENTER_FROM", 100)
+    mind.index.center_from = 100
     await mind.say(*(f"w{n} x{n % 7} y{n % 11} z{n % 13} note" for n in range(400)))
     await mind.work()
     assert await mind.database.fetchval("select count(*) from memory_bits") == 400

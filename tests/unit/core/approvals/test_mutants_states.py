@@ -8,8 +8,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.approvals.states import Choice, Given, Refusal, State, judge
-from core.approvals.types import Approval, ApprovedAction, Ask, Remember, StoredGrant, Ticket
+from core.approvals.states import Refusal, judge
+from core.approvals.types import (
+    Approval,
+    ApprovedAction,
+    Ask,
+    Choice,
+    Given,
+    Remember,
+    State,
+    StoredGrant,
+    Ticket,
+)
 from core.policy import Action
 
 MADE = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)

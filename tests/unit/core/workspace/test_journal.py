@@ -63,11 +63,8 @@ def test_what_was_never_begun_is_swept(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["c1", "lock"]
 
 
-def test_one_holds_the_lock_and_readers_share_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(journals, "PATIENCE_S", 0.0)
-    store = Journals(tmp_path)
+def test_one_holds_the_lock_and_readers_share_it(tmp_path: Path) -> None:
+    store = Journals(tmp_path, patience_s=0.0)
     with (
         store.lock(is_shared=True),
         Journals(tmp_path).lock(is_shared=True),

@@ -12,7 +12,16 @@ from hypothesis import given, settings
 from core.errors import Bug, UserFacing
 from core.workspace import Changes, OwnerFiles, store
 from core.workspace.journal import Journals
-from tests.unit.core.workspace.trees import TREES, Desk, Tree, change, read, state, write
+from tests.unit.core.workspace.trees import (
+    OTHER_IDS,
+    TREES,
+    Desk,
+    Tree,
+    change,
+    read,
+    state,
+    write,
+)
 
 OLD = {"a.md": b"a", "sub/b.md": b"b", "c.txt": b"c"}
 NEW = {"a.md": b"A", "sub/b.md": b"b", "new/x/y.md": b"y"}
@@ -61,11 +70,9 @@ def test_repeated_undos_walk_back_through_all_tasks(desk: Desk) -> None:
     assert read(desk.owned) == OLD
 
 
-def test_an_undo_waits_only_shortly_while_files_are_being_changed(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_undo_waits_only_shortly_while_files_are_being_changed(desk: Desk) -> None:
     desk.work_out(NEW)
-    monkeypatch.setattr(store, "OWNER_WAITS_S", 0.0)
+    desk.files.owner_waits_s = 0.0
     with (
         Journals(desk.owned.parent / "versions").lock(),
         pytest.raises(UserFacing, match="being changed right now; try again in a moment"),
@@ -244,12 +251,11 @@ def test_a_changed_file_keeps_its_mode_and_a_restored_one_gets_it_back(desk: Des
     assert (desk.owned / "c.txt").stat().st_mode & 0o7777 == 0o754
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root may give files away")
 def test_new_files_belong_to_the_owner_of_the_folder(desk: Desk) -> None:
-    os.chown(desk.owned, 4242, 4343)
+    os.chown(desk.owned, *OTHER_IDS)
     desk.work_out(NEW)
-    assert (desk.owned / "new" / "x" / "y.md").stat().st_uid == 4242
-    assert (desk.owned / "new").stat().st_gid == 4343
+    for path in (desk.owned / "new", desk.owned / "new" / "x" / "y.md"):
+        assert (path.stat().st_uid, path.stat().st_gid) == OTHER_IDS
 
 
 def test_files_are_listed_read_and_hashed(desk: Desk) -> None:
