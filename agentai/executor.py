@@ -25,7 +25,6 @@ from core.beat import Beat
 from core.bus import Bus
 from core.config import ConfigStore
 from core.db import Database
-from core.errors import ConfigError
 from core.instance import keep_instance_id
 from core.logs import set_up_logging
 from core.migrate import migrate
@@ -184,11 +183,7 @@ class _teller:  # noqa: N801 - a function with a memory
 
 def main() -> int:
     """The process; returns its exit code."""
-    try:
-        env = load_settings()
-        set_up_logging(env.secrets())
-        asyncio.run(run_until_told(execute(env)))
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 2
+    env = load_settings()
+    set_up_logging(env.secrets())
+    asyncio.run(run_until_told(execute(env)))
     return 0

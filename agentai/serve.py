@@ -11,7 +11,6 @@ from core.lean import slim_down
 slim_down()
 
 import asyncio
-import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,6 @@ from bot.telegram_api import TelegramApi
 from core.beat import Beat
 from core.bus import Bus
 from core.db import Database
-from core.errors import ConfigError
 from core.instance import keep_instance_id
 from core.logs import set_up_logging
 from core.migrate import migrate
@@ -60,11 +58,7 @@ async def serve(env: EnvSettings) -> None:
 
 def main() -> int:
     """The process; returns its exit code."""
-    try:
-        env = load_settings()
-        set_up_logging(env.secrets())
-        asyncio.run(run_until_told(serve(env)))
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 2
+    env = load_settings()
+    set_up_logging(env.secrets())
+    asyncio.run(run_until_told(serve(env)))
     return 0

@@ -218,8 +218,8 @@ def _fitted(parts: list[Part]) -> list[Part]:
     return kept
 
 
-def whole(approval: Approval) -> FilePayload | None:
-    """Everything as a file, when something on the card is cut; else None."""
+def whole(approval: Approval, *, cap: int = FILE_CAP) -> FilePayload | None:
+    """Everything as a file of `cap` bytes, when something on the card is cut; else None."""
     parts = _body(approval)
     is_cut = (
         len(approval.actions) > SHOWN_ACTIONS
@@ -228,16 +228,15 @@ def whole(approval: Approval) -> FilePayload | None:
     )
     if not is_cut:
         return None
-    text = "\n\n----\n\n".join(_wholes(approval.actions))
+    text = "\n\n----\n\n".join(_wholes(approval.actions, cap))
     return FilePayload(
         filename=f"approval-{approval.id}.txt", caption=f"#{approval.task_no} all of it",
         content=b64encode(text.encode("utf-8", "replace")).decode(),
     )  # fmt: skip
 
 
-def _wholes(actions: Sequence[ApprovedAction]) -> Iterator[str]:
-    """Each action with all that is written or sent, as far as one file may hold it."""
-    left = FILE_CAP
+def _wholes(actions: Sequence[ApprovedAction], left: int) -> Iterator[str]:
+    """Each action with all that is written or sent, while `left` bytes of a file can hold it."""
     for action in actions:
         content = visible(action.display)
         left -= len(content.encode("utf-8", "replace"))

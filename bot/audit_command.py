@@ -48,6 +48,7 @@ NAMES = {
     "proposal.written": "skill proposed",
 }  # fmt: skip
 
+HELD = {"once": "once", "task": "for the task", "always": "for good"}
 SEAL = (
     "Today's seal of the record of what happened. Just leave it here: with it, a later change of "
     "that record shows."
@@ -141,16 +142,19 @@ def _line(entry: Entry) -> str:
     facts = [
         f"#{body['task']}" if "task" in body else "",
         NAMES.get(entry.kind, shown(entry.kind, 40)),
-        str(body.get("schedule", "")),
+        str(body.get("schedule", body.get("rule", ""))),
         _what(str(body.get("scope") or "")),
         *(shown(body[key], 80) for key in ("name", "host", "outcome") if body.get(key)),
         _why(str(body.get("reason") or "")) if entry.kind == "effect.denied" else "",
+        f"(approval {body['approval']})" if "approval" in body else "",
     ]
     return " ".join(fact for fact in facts if fact)
 
 
 def _what(scope: str) -> str:
     """A scope in words: `egress:example.com:443:GET` is `GET example.com`."""
+    if scope in HELD:
+        return HELD[scope]
     kind, _, rest = scope.partition(":")
     place, _, verb = rest.rpartition(":")
     match kind:

@@ -177,20 +177,8 @@ class HeartbeatDesk:
             await self._run(route, press.sender.chat_id, check.name)
             return ""
         await self._set(route.session, check, is_paused=what == "p")
-        await self._show_again(route, press)
+        await route.redraw(self._store, press, await self._overview(route.session))
         return "Paused." if what == "p" else "It goes on."
-
-    async def _show_again(self, route: Route, press: Press) -> None:
-        if press.message_id is None:
-            return
-        chat_id = press.sender.chat_id
-        row = await self._store.shown(route.session, chat_id, press.message_id)
-        if row is None:
-            return
-        card = await self._overview(route.session)
-        payload = text_payload(card.piece, keys=card.keys)
-        await self._store.enqueue(route.session, chat_id, payload, method="edit", edit_of=row.id)
-        route.has_messages = True
 
     async def _replace(self, route: Route, press: Press, letter: str) -> str:
         if press.message_id is None:

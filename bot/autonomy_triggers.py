@@ -14,7 +14,6 @@ from bot.autonomy_lane import WEBHOOKS
 from bot.autonomy_schedules import when_of
 from bot.autonomy_words import TRIGGER_USAGE, new_trigger
 from bot.cards import Card, short
-from bot.delivery import text_payload
 from bot.render import compose
 from bot.stopping import PAUSED, RESUME_KEYS
 from core.errors import UserFacing
@@ -121,19 +120,11 @@ class TriggersDesk:
         return done
 
     async def _show_again(self, route: Route, press: Press, name: str) -> None:
-        if press.message_id is None:
-            return
-        chat_id = press.sender.chat_id
-        row = await self._store.shown(route.session, chat_id, press.message_id)
-        if row is None:
-            return
         others = [t for t in await self._a.trigger_store.all() if t.name != name]
         changed = await self._a.trigger_store.get(name, session=route.session)
         listed = sorted([*others, *([changed] if changed else [])], key=lambda t: t.name)
         card = list_card(tuple(listed), await self._facts(route.session))
-        payload = text_payload(card.piece, keys=card.keys)
-        await self._store.enqueue(route.session, chat_id, payload, method="edit", edit_of=row.id)
-        route.has_messages = True
+        await route.redraw(self._store, press, card)
 
 
 def made_text(new: NewTrigger, hooks_at: str) -> str:

@@ -105,7 +105,7 @@ class Dispatcher:
 
     async def _in_one_commit(self, update_id: int, update: Update) -> Route:
         route = Route()
-        if isinstance(update, Press):
+        if isinstance(update, Press | Message):
             await self._presses.wait_until_noted(update)
         async with self._db.transaction() as session:
             is_light = _is_light(update)
@@ -164,6 +164,8 @@ def _is_light(update: Update) -> bool:
     A crash of Postgres may undo such a commit, but only whole and with all that came after it; the
     update then waits in the inbox again. Whatever leaves this machine waits for a later commit.
     """
-    return isinstance(update, Message) and (
-        update.is_forwarded or split_command(update.text) is None
+    return (
+        isinstance(update, Message)
+        and not update.is_edit
+        and (update.is_forwarded or split_command(update.text) is None)
     )

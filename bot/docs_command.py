@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING
 from bot.cards import Card, short
 from bot.files import MAX_BYTES, too_big
 from bot.render import compose
-from coordinator.knowledge.formats import refuse
+from coordinator.knowledge.formats import is_code, refuse
 from coordinator.knowledge.ingest import discard
 from coordinator.knowledge.types import DocumentId, DocumentState
+from coordinator.memory.recall import excerpt
+from coordinator.memory.trust import telling_words
 from core.errors import UserFacing
 from core.workspace.diff import size_text
 
@@ -40,9 +42,11 @@ if TYPE_CHECKING:
 
 LISTED = 20
 SHOWN = 5
+NEAREST = 2
+GOOD = 0.5  # of the best one's score
 QUOTE = 320
 PASSAGE_CAP = 3_500
-HEADING = re.compile(r"^#{1,6} +", re.MULTILINE)
+HEADING = re.compile(r"^#{1,6} +(.+)$", re.MULTILINE)
 TOO_OLD = "This button is too old."
 USAGE = """Documents that I can answer from.
 
@@ -51,6 +55,8 @@ USAGE = """Documents that I can answer from.
 /docs remove NAME"""
 ADD_USAGE = "Send a document with /docs add as its caption, or reply to a document with /docs add."
 ASK_USAGE = "Say what to look for: /docs ask notice period"
+REMOVE_USAGE = "Say which one: /docs remove NAME"
+NONE_SAY_IT = "None of your documents holds these words. The nearest in meaning:"
 READING = "I am reading it. You will hear when it is done."
 FIRST = "It is your first: what reads documents may have to be made ready once, a minute or two."
 
@@ -129,12 +135,17 @@ class DocsCommand:
                 "You have no documents yet." if is_empty else "Your documents do not speak of it."
             )
             raise UserFacing(text, ADD_USAGE if is_empty else "")
-        await route.show(self._store, message.sender.chat_id, passages_card(found))
+        await route.show(self._store, message.sender.chat_id, passages_card(found, words))
 
     async def _remove(self, route: Route, message: Message, name: str) -> None:
-        found = [d for d in await self._documents.documents() if d.name.lower() == name.lower()]
+        if not name:
+            raise UserFacing(REMOVE_USAGE, "/docs lists them, with buttons.")
+        found = called(name, await self._documents.documents())
         if not found:
-            raise UserFacing(f"There is no document {short(name, 80)!r}.", "/docs lists them.")
+            raise UserFacing(f"There is no document “{short(name, 80)}”.", "/docs lists them.")
+        if len(found) > 1:
+            names = ", ".join(short(document.name, 40) for document in found[:SHOWN])
+            raise UserFacing(f"Several are called so: {names}.", "Say the whole name.")
         await route.show(self._store, message.sender.chat_id, removal_card(found[0]))
 
     # --- buttons ---
@@ -150,7 +161,7 @@ class DocsCommand:
             case "r":
                 return await self._confirm(route, press, DocumentId(int(number)))
             case "x":
-                return await self._removed(route, DocumentId(int(number)))
+                return await self._removed(route, press, DocumentId(int(number)))
         return TOO_OLD
 
     async def _quote(self, route: Route, press: Press, number: int) -> str:
@@ -167,13 +178,21 @@ class DocsCommand:
                 return ""
         return "It is gone already."
 
-    async def _removed(self, route: Route, number: DocumentId) -> str:
+    async def _removed(self, route: Route, press: Press, number: DocumentId) -> str:
         name = await self._documents.name_of(route.session, number)
         if not name:
             return "It is gone already."
         paths = await self._documents.remove(route.session, name)
         route.later.append(lambda: asyncio.to_thread(discard, paths))
-        return f"{short(name, 80)} is removed."
+        await route.say(self._store, press.sender.chat_id, f"{short(name, 80)} is removed.")
+        return "Removed."
+
+
+def called(name: str, documents: Sequence[Document]) -> list[Document]:
+    """The documents of this name; if there is none, those whose name holds it. Pure."""
+    wanted = name.casefold()
+    exact = [one for one in documents if one.name.casefold() == wanted]
+    return exact or [one for one in documents if wanted in one.name.casefold()]
 
 
 def documents_card(found: Sequence[Document]) -> Card:
@@ -210,20 +229,42 @@ def facts_of(document: Document) -> str:
     return " · ".join(parts)
 
 
-def passages_card(found: Sequence[Passage]) -> Card:
-    """The passages that answer, shortened, each with a button for the whole. Pure."""
-    parts: list[str | tuple[str, str]] = []
-    for number, passage in enumerate(found, start=1):
-        text = short(" ".join(HEADING.sub("", passage.text).split()), QUOTE)
+def passages_card(found: Sequence[Passage], question: str) -> Card:
+    """The passages that answer, what fits best of each, with a button for the whole. Pure.
+
+    Of what holds none of the words only the best is shown; if nothing holds one, that is said.
+    """
+    telling = telling_words(question)
+    saying = {p.id for p in found if not telling.isdisjoint(telling_words(f"{p.place} {p.text}"))}
+    parts: list[str | tuple[str, str]] = [] if saying else [NONE_SAY_IT, "\n\n"]
+    enough = GOOD * found[0].score
+    shown = [p for p in found if p.id in saying or (p.score >= enough and saying)]
+    shown = shown or list(found[:NEAREST])
+    for number, passage in enumerate(shown, start=1):
+        text = short(excerpt(quoted(passage), question, QUOTE), QUOTE)
         parts += [("bold", f"{number}. {short(passage.place, 160)}"), "\n", text, "\n\n"]
-    keys = (tuple((f"Passage {n}", f"o:p:{p.id}") for n, p in enumerate(found, start=1)),)
+    keys = (tuple((f"Passage {n}", f"o:p:{p.id}") for n, p in enumerate(shown, start=1)),)
     return Card(piece=compose(*parts), keys=keys)
 
 
+def quoted(passage: Passage) -> str:
+    """A passage in one line: no heading that its place names already, others with a colon. Pure."""
+    if is_code(passage.document):
+        return " ".join(passage.text.split())
+
+    def told(match: re.Match[str]) -> str:
+        heading = match[1].strip()
+        return "" if heading in passage.place else f"{heading.rstrip(':')}:"
+
+    return " ".join(HEADING.sub(told, passage.text).split()).removesuffix(":")
+
+
 def passage_card(passage: Passage) -> Card:
-    """One passage in full. Pure."""
-    text = short(passage.text.strip(), PASSAGE_CAP)
-    return Card(piece=compose(("bold", short(passage.place, 160)), "\n", ("blockquote", text)))
+    """One passage in full, with its lines, its headings without their marks. Pure."""
+    text = passage.text if is_code(passage.document) else HEADING.sub(r"\1", passage.text)
+    whole = text.strip()
+    cut = whole if len(whole) <= PASSAGE_CAP else f"{whole[: PASSAGE_CAP - 1].rstrip()}…"
+    return Card(piece=compose(("bold", short(passage.place, 160)), "\n", ("blockquote", cut)))
 
 
 def removal_card(document: Document) -> Card:

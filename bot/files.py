@@ -2,9 +2,10 @@
 
 A file is fetched once. Until then the message it came with waits (a minute at most), so that a task
 gets the file and not its promise. Telegram gives bots files of up to 20 MB; a bigger one is refused
-with a clear sentence. One that the disk does not take fails by itself, and the others go on. An
-archive is checked once it is here, and deleted if it is refused. What is
-no speech and no sticker also goes among the owner's files, below `received/`.
+with a clear sentence. One that the disk does not take fails by itself, and one that cannot be had
+now is tried again later, each time after a longer pause; the others go on. An archive is checked
+once it is here, and deleted if it is refused. What is no speech and no sticker also goes among the
+owner's files, below `received/`.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.archives import check_archive, is_archive
 from bot.disk import disk_trouble
 from bot.route import Route
-from bot.telegram_api import Refused
+from bot.telegram_api import InDoubt, Refused, Unsent
 from bot.texts import FILE_TOO_BIG
 from core.errors import UserFacing
 from core.sql import load_queries
@@ -40,6 +43,7 @@ SQL = load_queries(__package__ or "bot")
 
 MAX_BYTES = 20 * 1024 * 1024
 LOOK_EVERY_S = 10.0
+FIRST_PAUSE_S, LAST_PAUSE_S = 2.0, 300.0
 NOT_KEPT = frozenset({"sticker", "voice", "video_note"})
 
 
@@ -85,6 +89,41 @@ class FileStore:
         return tuple(StoredFile(**row) for row in rows)
 
 
+class Later:
+    """Which files are not to be tried yet; each pause is twice the one before, up to a bound.
+
+    It is forgotten with the process: after a restart each is tried at once. `clock` gives seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until: dict[int, float] = {}
+        self._pauses: dict[int, float] = {}
+
+    def hold(self, number: int, *, at_least_s: float) -> float:
+        """Not before some seconds from now, which are returned."""
+        doubled = min(2 * self._pauses.get(number, FIRST_PAUSE_S / 2), LAST_PAUSE_S)
+        self._pauses[number] = doubled
+        pause_s = max(doubled, at_least_s)
+        self._until[number] = self._clock() + pause_s
+        return pause_s
+
+    def held(self) -> list[int]:
+        """Those whose time has not come."""
+        now = self._clock()
+        return [number for number, until in self._until.items() if until > now]
+
+    def next_s(self, most_s: float) -> float:
+        """Seconds until the time of one of them comes, at most `most_s`."""
+        now = self._clock()
+        return min([most_s, *(until - now for until in self._until.values() if until > now)])
+
+    def drop(self, number: int) -> None:
+        """It needs no pause any more."""
+        self._until.pop(number, None)
+        self._pauses.pop(number, None)
+
+
 class Fetcher:
     """Fetches what was noted. Run `step` forever. `on_fetched` hears of chat, number and path."""
 
@@ -102,18 +141,34 @@ class Fetcher:
         self._wake_lane = wake_lane
         self._wake_outbox = wake_outbox
         self._news = Wake(LOOK_EVERY_S)
+        self._later = Later()
 
     def wake(self) -> None:
         """There is a file to fetch."""
         self._news.set()
 
     async def step(self) -> None:
-        """Fetches all there is. Raises `Retryable` while Telegram or Postgres is away."""
-        await self._news.wait()
+        """Fetches all that can be had now. Raises `Retryable` while Postgres is away."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._later.next_s(LOOK_EVERY_S)):
+                await self._news.wait()
         with again_on_failure(self._news):
-            while rows := await self._db.fetch(SQL["files_to_fetch"]):
+            while rows := await self._db.fetch(SQL["files_to_fetch"], self._later.held()):
                 for row in rows:
-                    await self._fetch(row)
+                    await self._try(row)
+
+    async def _try(self, row: Row) -> None:
+        """Fetches one file; what Telegram does not give now waits, and holds up no other."""
+        try:
+            await self._fetch(row)
+        except (Unsent, InDoubt) as error:
+            pause_s = self._later.hold(row["id"], at_least_s=error.after_s)
+            log.warning(
+                "a file could not be fetched, again in %.0f s: %s", pause_s, error,
+                extra={"file": row["id"]},
+            )  # fmt: skip
+        else:
+            self._later.drop(row["id"])
 
     async def _fetch(self, row: Row) -> None:
         """Fetches and checks one file; a cancelled check ends by itself and leaves nothing."""

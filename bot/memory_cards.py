@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from bot.cards import Card, short
@@ -21,6 +22,9 @@ WHOLE = 3_500
 LAYERS = {"fact": "", "preference": "", "episode": "happened", "note": "for now"}
 NOTHING = "I remember nothing yet. /remember my sister's name is Anna"
 NOT_FOUND = "I remember nothing about that."
+SOON = "From your last messages I will learn within five minutes."
+NEAREST = "Nothing that I remember holds these words. The nearest in meaning:"
+MARK = re.compile(r" ?\[d\d{1,9}\]")  # of a cited passage, for us alone
 FOOT = (
     "/memory search WORDS · edit N TEXT · forget N · history N · export\n"
     "/forget WORDS shows what it would delete."
@@ -54,7 +58,7 @@ def memories_card(
 
 def _late(waiting: Waiting) -> str:
     if not waiting.failed:
-        return ""
+        return f"\n\n{SOON}" if waiting.to_extract else ""
     return f"\n\n{waiting.total} messages wait to be learnt from; I will try again by myself."
 
 
@@ -85,13 +89,14 @@ def all_of(count: int) -> str:
     return "Your 1 memory" if count == 1 else f"All {count} memories"
 
 
-def found_card(found: Sequence[Found], *, is_about: bool = True) -> Card:
-    """The answer to /recall. `is_about`: whether anything found fits, or is just the nearest."""
+def found_card(found: Sequence[Found], *, is_said: bool = True) -> Card:
+    """The answer to /recall. `is_said`: whether anything found holds the words."""
     if not found:
         return Card(piece=compose(NOT_FOUND))
-    parts: list[str | tuple[str, str]] = [] if is_about else [f"{NOT_FOUND} The nearest I have:\n"]
+    parts: list[str | tuple[str, str]] = [] if is_said else [f"{NEAREST}\n"]
     for one in found:
-        parts += ["\n" if parts else "", ("bold", _who(one)), f" {_shown(one.text)}"]
+        text = _shown(MARK.sub("", one.text) if one.role == "assistant" else one.text)
+        parts += ["\n" if parts else "", ("bold", _who(one)), f" {text}"]
         parts.append(f" · {one.at:%d %b %Y}")
     return Card(piece=compose(*parts))
 

@@ -16,7 +16,6 @@ the kept message itself, ids are never used again, and nothing is deleted withou
 from __future__ import annotations
 
 import asyncio
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from bot.delivery import FilePayload, text_payload
@@ -32,8 +31,7 @@ from bot.memory_cards import (
 )
 from bot.memory_export import write_export
 from bot.memory_gone import say_gone, unsay
-from coordinator.memory.recall import KINDS, about, is_about, near_of
-from coordinator.memory.trust import telling_words
+from coordinator.memory.recall import KINDS, about, holds, near_of
 from coordinator.memory.turns import OFF, SWITCH_ON
 from coordinator.memory.types import Found, NewMemory, Query
 from core.errors import UserFacing
@@ -58,8 +56,8 @@ EDIT_USAGE = "Say what to change: /memory edit 3 my sister's name is Anna"
 EMBED_S = 0.3
 FORGET_LIMIT = 8
 RELATED = 0.2
-ALIKE = 0.8  # as difflib counts
-MARKS = ".,;:!?\"'()"
+NEAREST = 3
+GOOD = 0.7  # of the best one's score
 
 
 class MemoryCommand:
@@ -95,10 +93,12 @@ class MemoryCommand:
         await self._show(route, message, Query(text=rest, limit=10, embed_s=EMBED_S))
 
     async def _show(self, route: Route, message: Message, query: Query) -> None:
-        """What is about it; else the nearest, said to be only that."""
-        found, near = await self._search.find(query), near_of(self._search)
-        fit = about(found, near=near)
-        card = found_card(fit, is_about=any(is_about(one, near=near) for one in fit))
+        """What holds the words, and what is nearly as good; else the nearest, said to be that."""
+        found = about(await self._search.find(query), near=near_of(self._search))
+        saying = {one.id for one in found if holds(one.text, query.text)}
+        enough = GOOD * max([one.score for one in found], default=0.0)
+        fit = [one for one in found if one.id in saying or (saying and one.score >= enough)]
+        card = found_card(fit or found[:NEAREST], is_said=bool(saying))
         await route.show(self._store, message.sender.chat_id, card)
 
     async def forget(self, route: Route, message: Message, rest: str) -> None:
@@ -263,18 +263,6 @@ class MemoryCommand:
             self._wake()
 
         route.later.append(wake)
-
-
-def holds(text: str, words: str) -> bool:
-    """Whether one of the telling words stands in the text, small misspellings aside. Pure."""
-    telling = telling_words(words) or frozenset(words.casefold().split())
-    if not telling.isdisjoint(telling_words(text)):
-        return True
-    whole = text.casefold()
-    if any(not word.isascii() and word in whole for word in telling):
-        return True  # writing without spaces has no words to compare
-    own = [word.strip(MARKS) for word in whole.split()]
-    return any(get_close_matches(word, own, n=1, cutoff=ALIKE) for word in words.casefold().split())
 
 
 def _is_number(text: str) -> bool:

@@ -100,7 +100,8 @@ class Outbox:
 
         Raises `Retryable` while Postgres or Telegram is away.
         """
-        await self._returned.wait()
+        while not self._returned.is_set():  # it may be lent again before we go on
+            await self._returned.wait()
         self._is_sending = True
         try:
             await self._send_all()
@@ -116,10 +117,17 @@ class Outbox:
             await self._settle_doubts()
             self._has_doubts = False
         row, self._begun = self._begun, None
-        while (row := row or await self._store.take_next()) is not None:
+        while (row := row or await self._take_next()) is not None:
             self._has_doubts = True
             await self._deliver(row)
             self._has_doubts, row = False, None
+
+    async def _take_next(self) -> Outgoing | None:
+        try:
+            return await self._store.take_next()
+        except Retryable:
+            self._has_doubts = True  # it may have been committed, and only the answer was lost
+            raise
 
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[Begin]:

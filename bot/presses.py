@@ -22,6 +22,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bot.updates import Message
 from coordinator.store import NewMessage
 from core.errors import AgentAIError
 
@@ -87,12 +88,13 @@ class Presses:
         self._conversation = conversation
         self._api = api
 
-    async def wait_until_noted(self, press: Press) -> None:
-        """Lets the sending of the pressed message be written down first, for two seconds at most.
+    async def wait_until_noted(self, about: Press | Message) -> None:
+        """Lets the sending of what is pressed or replied to be written down first: two seconds.
 
         Call it outside a transaction: it waits for another one.
         """
-        chat_id, message_id = press.sender.chat_id, press.message_id
+        chat_id = about.sender.chat_id
+        message_id = about.reply_to if isinstance(about, Message) else about.message_id
         for _ in range(round(NOTED_WITHIN_S / LOOK_EVERY_S)):
             if message_id is None or not await self._store.is_unnoted(chat_id, message_id):
                 return

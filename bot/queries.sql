@@ -109,7 +109,8 @@ on conflict (chat_id, telegram_id, file_id) do update set name = excluded.name
 returning id
 
 -- name: files_to_fetch
-select id, chat_id, file_id, name, size, kind from files where path is null and error is null order by id limit 5
+select id, chat_id, file_id, name, size, kind from files where path is null and error is null
+and id <> all ($1::bigint[]) order by id limit 5
 
 -- name: file_fetched
 update files set path = $2, size = $3, kept_as = $4 where id = $1

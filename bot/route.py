@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from bot.cards import Card
     from bot.outbox_store import OutboxStore
-    from bot.updates import Message
+    from bot.updates import Message, Press
     from core.bus import Bus
     from core.db import Session
     from core.spawn import Spawner
@@ -70,6 +70,18 @@ class Route:
             await store.enqueue(self.session, chat_id, payload, method="text")
         payload = text_payload(last, keys=card.keys, reply_to=reply_to)
         await store.enqueue(self.session, chat_id, payload, method="text", key=key)
+        self.has_messages = True
+
+    async def redraw(self, store: OutboxStore, press: Press, card: Card) -> None:
+        """Changes the card that a button stands on, while it is known which one that is."""
+        if press.message_id is None:
+            return
+        chat_id = press.sender.chat_id
+        row = await store.shown(self.session, chat_id, press.message_id)
+        if row is None:
+            return
+        payload = text_payload(card.piece, keys=card.keys)
+        await store.enqueue(self.session, chat_id, payload, method="edit", edit_of=row.id)
         self.has_messages = True
 
     async def delete(self, store: OutboxStore, message: Message) -> None:

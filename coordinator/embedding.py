@@ -19,13 +19,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, overload
 
+from coordinator.clients import Clients
 from core.errors import Bug, Retryable, UserFacing
 from core.models import Breaker, Failure, Route, Usage, classify, error_in_body, parse_usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from openai import AsyncOpenAI
 
     from coordinator.heavy.client import Heavy
     from coordinator.memory.ports import Side
@@ -70,7 +69,7 @@ class Embedder:
         self._tasks = tasks
         self._breaker = Breaker()
         self._dimensions = {OFFLINE_MODEL: OFFLINE_DIMENSION}
-        self._clients: dict[tuple[str, str], AsyncOpenAI] = {}
+        self._clients = Clients()
 
     @property
     def name(self) -> str:
@@ -156,12 +155,15 @@ class Embedder:
         import httpx2
         import openai
 
-        client = await self._client(route)
+        client = await self._clients.of(route)
         # "float" although base64 is smaller: for base64 the SDK imports numpy.
         body = {"model": route.model, "input": list(texts), "encoding_format": "float"}
         try:
             async with asyncio.timeout(REMOTE_S):
-                answer = await client.post("/embeddings", body=body, cast_to=httpx2.Response)
+                answer = await client.post(
+                    "/embeddings", body=body, options={"timeout": REMOTE_S},
+                    cast_to=httpx2.Response,
+                )  # fmt: skip
                 found = json.loads(answer.content)
         except openai.APIStatusError as error:
             raise EmbeddingFailed(classify(error.status_code, _said(error.body))) from error
@@ -171,20 +173,9 @@ class Embedder:
             raise EmbeddingFailed(classify(502, "the answer is not an object"))
         return found
 
-    async def _client(self, route: Route) -> AsyncOpenAI:
-        key = (route.base_url, route.api_key)
-        if key not in self._clients:
-            openai = await asyncio.to_thread(__import__, "openai")
-            self._clients[key] = openai.AsyncOpenAI(
-                base_url=route.base_url, api_key=route.api_key, max_retries=0, timeout=REMOTE_S,
-                default_headers={"X-Title": "AgentAI"},
-            )  # fmt: skip
-        return self._clients[key]
-
     async def close(self) -> None:
         """Closes the connections."""
-        for client in self._clients.values():
-            await client.close()
+        await self._clients.close()
 
 
 class EmbeddingFailed(Exception):  # noqa: N818 - an event, not a mistake

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from coordinator.memory.trust import telling_words
 from coordinator.memory.types import Candidate, Layer, MemoryId
 from core.errors import Retryable
 from core.models import parse_usage, routes
@@ -71,6 +72,17 @@ def request(
     }  # fmt: skip
 
 
+def _origin(text: str, said: Sequence[Words], *, named: int) -> Words:
+    """The message that a memory comes from: the one that shares most of its telling words.
+
+    The model names one, and counts among equals: were it believed, /forget would delete a message
+    that the model has mixed up, and leave the one that says it.
+    """
+    telling = telling_words(text)
+    shared = [len(telling & telling_words(words.text)) for words in said]
+    return said[named] if shared[named] == max(shared) else said[shared.index(max(shared))]
+
+
 def candidates(found: object, said: Sequence[Words]) -> tuple[Candidate, ...]:
     """The job's facts as candidates; what is known already is left out."""
     listed = cast("Sequence[Mapping[str, object]]", found if isinstance(found, list) else ())
@@ -78,9 +90,9 @@ def candidates(found: object, said: Sequence[Words]) -> tuple[Candidate, ...]:
 
 
 def _candidate(fact: Mapping[str, object], said: Sequence[Words]) -> Candidate:
-    replaced = cast("Sequence[str]", fact["supersedes"])
+    replaced, text = cast("Sequence[str]", fact["supersedes"]), str(fact["text"])
     return Candidate(
-        text=str(fact["text"]), message_id=said[cast("int", fact["said"])].message_id,
+        text=text, message_id=_origin(text, said, named=cast("int", fact["said"])).message_id,
         layer=cast("Layer", fact["layer"]),
         supersedes=MemoryId(int(replaced[0])) if replaced else None,
     )  # fmt: skip

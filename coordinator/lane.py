@@ -65,7 +65,8 @@ class Lane:
                     await self._wait_for_news(seconds)
                 case Work() as work:
                     joins = joins + 1 if await self._was_joined(work, joins) else 0
-                    if not (joins or self._news.is_set()):
+                    was_open = work.turn_id is not None  # others may wait behind it since a crash
+                    if not (joins or was_open or self._news.is_set()):
                         return  # whoever adds a message says so
 
     async def _wait_for_news(self, seconds: float) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from coordinator.clients import Clients
 from coordinator.streaming import Events
 from coordinator.tools import ToolCall
 from core.errors import AgentAIError, Retryable, UserFacing
@@ -33,8 +34,6 @@ from core.models import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
-
-    from openai import AsyncOpenAI
 
     from coordinator.context import ChatMessage
     from core.config import Config, ConfigStore
@@ -92,6 +91,12 @@ class _Partial:
         if self.size <= ANSWER_CAP:
             call["arguments"] += arguments
 
+    def place_of(self, call_id: str) -> int:
+        """Where a call belongs that comes without a number: a new id begins a new one."""
+        known = (index for index, call in self.calls.items() if call["id"] == call_id)
+        newest = max(self.calls, default=-1)
+        return next(known, newest + 1) if call_id else max(newest, 0)
+
     def answer(self, model: str) -> Answer:
         calls = tuple(
             ToolCall(id=c["id"] or f"call_{i}", name=c["name"], arguments=c["arguments"])
@@ -109,13 +114,13 @@ class ModelCaller:
         self._config = config
         self._tasks = tasks
         self._breaker = Breaker()
-        self._clients: dict[tuple[str, str], AsyncOpenAI] = {}
+        self._clients = Clients()
 
     async def warm_up(self) -> None:
         """Imports the SDK ahead of the first message when a model is configured."""
         listed = routes(await self._config.current(), "coordinator")
         if listed:
-            await self._client(listed[0])
+            await self._clients.of(listed[0])
 
     def is_configured(self, config: Config, role: Role = "coordinator") -> bool:
         """Whether there is any model to ask."""
@@ -165,7 +170,7 @@ class ModelCaller:
         import httpx2
         import openai
 
-        client = await self._client(route)
+        client = await self._clients.of(route)
         partial = _Partial()
         # As an extra body the SDK sends the messages as they are. As arguments it would compare
         # each with every message type it knows: two thirds of this process's time, measured.
@@ -194,27 +199,18 @@ class ModelCaller:
             raise CallFailed(classify(None, type(error.__cause__ or error).__name__)) from error
         except openai.APIError as error:
             raise CallFailed(classify(_code(error.body), _said(error.body))) from error
-        except (TimeoutError, OSError, ValueError, httpx2.HTTPError, openai.OpenAIError) as error:
+        except (
+            TimeoutError, OSError, ValueError, RecursionError, httpx2.HTTPError, openai.OpenAIError,
+        ) as error:  # fmt: skip
             raise CallFailed(classify(None, type(error).__name__)) from error
         answer = partial.answer(route.model)
         if not answer.text and not answer.tool_calls:
             raise CallFailed(classify(502, "the answer was empty"))
         return answer
 
-    async def _client(self, route: Route) -> AsyncOpenAI:
-        key = (route.base_url, route.api_key)
-        if key not in self._clients:
-            openai = await asyncio.to_thread(__import__, "openai")
-            self._clients[key] = openai.AsyncOpenAI(
-                base_url=route.base_url, api_key=route.api_key, max_retries=0,
-                default_headers={"X-Title": "AgentAI"},
-            )  # fmt: skip
-        return self._clients[key]
-
     async def close(self) -> None:
         """Closes the connections."""
-        for client in self._clients.values():
-            await client.close()
+        await self._clients.close()
 
 
 def _as_error(failure: Failure | None) -> AgentAIError:
@@ -230,6 +226,8 @@ async def _read_stream(pieces: AsyncIterator[bytes], partial: _Partial, on_text:
 
     The SDK would make typed objects of every piece of every chunk: a third of a turn's time here.
     """
+    import httpx2
+
     events = Events()
     async for piece in pieces:
         for data in events.take(piece):
@@ -238,7 +236,8 @@ async def _read_stream(pieces: AsyncIterator[bytes], partial: _Partial, on_text:
             break
     for data in events.take(b"\n\n"):  # some end without the empty line
         _read_chunk(json.loads(data), partial, on_text)
-    with contextlib.suppress(TimeoutError):
+    # The answer is whole by now: a service that cuts the line after it takes nothing from it.
+    with contextlib.suppress(TimeoutError, OSError, httpx2.HTTPError):
         async with asyncio.timeout(DRAIN_WITHIN_S):
             async for _ in pieces:
                 pass
@@ -269,9 +268,9 @@ def _read_chunk(chunk: object, partial: _Partial, on_text: OnText) -> None:
 def _read_call(call: dict[str, object], partial: _Partial) -> None:
     """A tool call, or a piece of one."""
     function, number = call.get("function"), call.get("index")
-    parts = function if isinstance(function, dict) else {}
+    parts, call_id = function if isinstance(function, dict) else {}, str(call.get("id") or "")
     partial.add_call(
-        number if isinstance(number, int) else 0, call_id=str(call.get("id") or ""),
+        number if isinstance(number, int) else partial.place_of(call_id), call_id=call_id,
         name=str(parts.get("name") or ""), arguments=str(parts.get("arguments") or ""),
     )  # fmt: skip
 

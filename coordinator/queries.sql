@@ -55,7 +55,12 @@ select o.id as turn_id, o.steps, m.id, m.telegram_id, m.text, m.corrects is not 
        )::float8 as held_s
 from (select) as always
 left join turns o on o.chat_id = $1 and o.state = 'open'
-left join messages m on m.chat_id = $1 and m.role = 'owner' and m.turn_id is not distinct from o.id
+left join lateral (
+    -- Two branches, not one condition: so the pending ones are found by their index.
+    select * from messages where o.id is null and chat_id = $1 and role = 'owner' and turn_id is null
+    union all
+    select * from messages where o.id is not null and chat_id = $1 and role = 'owner' and turn_id = o.id
+) m on true
 order by m.id
 
 -- name: start_turn
@@ -105,11 +110,12 @@ select id, role, text, is_correction, is_forwarded from (
 select coalesce((select text from summaries where chat_id = $1), '') as summary,
        exists (select from standing_rules where lifted_at is null) as has_rules,
        exists (select from tasks where not is_quiet) as has_tasks,
-       exists (select from tasks where not is_quiet and state in ('queued', 'running', 'waiting')) as has_live_tasks,
+       exists (select from tasks where not is_quiet and state = 'queued')
+           or exists (select from tasks where not is_quiet and state in ('running', 'waiting')) as has_live_tasks,
        exists (select from documents where is_current) as has_documents,
        exists (select from files where chat_id = $1 and path is not null
                  and (kind in ('photo', 'sticker') or mime like 'image/%')) as has_pictures,
-       exists (select from memory_passages where memory_id is not null) as has_memories,
+       (select min(memory_id) from memory_passages) is not null as has_memories,
        (select min(message_id) from memory_passages) as oldest_passage
 
 -- name: summary

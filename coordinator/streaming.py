@@ -41,18 +41,26 @@ class Events:
     is set by the `[DONE]` with which these services end.
     """
 
-    LINE_CAP: ClassVar[int] = 8_000_000
+    CAP: ClassVar[int] = 8_000_000
 
     is_done: bool = False
-    _rest: bytes = b""
+    _rest: list[bytes] = field(default_factory=list)  # of a line whose end has not come
     _data: list[bytes] = field(default_factory=list)
+    _size: int = 0  # of both
 
     def take(self, piece: bytes) -> list[bytes]:
-        """The data of the events that `piece` completes. `ValueError` for a line without an end."""
-        *lines, self._rest = (self._rest + piece).split(b"\n")
-        if len(self._rest) > self.LINE_CAP:
-            raise ValueError("a line of the answer has no end")
-        return [data for line in lines if (data := self._line(line.removesuffix(b"\r")))]
+        """The data of the events that `piece` completes; `ValueError` for one without an end."""
+        self._rest.append(piece)
+        self._size += len(piece)
+        if self._size > self.CAP:
+            raise ValueError("an event of the answer has no end")
+        if b"\n" not in piece:
+            return []
+        *lines, rest = b"".join(self._rest).split(b"\n")
+        self._rest = [rest]
+        found = [data for line in lines if (data := self._line(line.removesuffix(b"\r")))]
+        self._size = len(rest) + sum(map(len, self._data)) + len(self._data)
+        return found
 
     def _line(self, line: bytes) -> bytes | None:
         if line:

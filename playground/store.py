@@ -59,7 +59,7 @@ class Snapshot:
 class Store:
     """One file; `save` may be called from any thread."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, messages_kept: int = MESSAGES_KEPT) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         path.chmod(0o600)
@@ -68,7 +68,7 @@ class Store:
         self._writing = threading.Lock()
         try:
             self._db.executescript(TABLES)
-            self._db.execute(OLD_MESSAGES, (MESSAGES_KEPT,))
+            self._db.execute(OLD_MESSAGES, (messages_kept,))
             self._db.execute(OLD_FILES)
         except sqlite3.Error:
             self._db.close()

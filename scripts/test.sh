@@ -15,9 +15,14 @@ if ! command -v flite >/dev/null && has_apt; then
     say "test: installing flite from the distribution's packages"
     apt_install flite
 fi
-scripts/lint.sh
 scripts/engine.sh
-"$venv/bin/agentai" image all
+# Packages are downloaded and unpacked while the code is read.
+"$venv/bin/agentai" image all >.build/images.log 2>&1 &
+images=$! failed=0
+scripts/lint.sh || failed=1
+wait "$images" || failed=1
+cat .build/images.log
+[ "$failed" -eq 0 ] || exit 1
 export AGENTAI_PREPARE_BOXES=off # they are there
 
 # Tests wait for containers and processes more than they compute: one more than there are cores.

@@ -144,7 +144,7 @@ async def revoked_grant_revived(scene: Scene) -> bool:
     (grant,) = await scene.approvals.live_grants()
     await scene.say(f"/revoke {grant.id}")
     await case.tap("Always")
-    await case.tap("This task")
+    await case.tap(f"Until #{task.no} ends")
     again = request(task.no, arguments={"target": "/other"})
     return not used or await case.happens() or await scene.happens(task, again)
 

@@ -114,9 +114,11 @@ class Rounds:
 
     async def _is_granted(self, card: Shown) -> bool:
         """Presses again: a press in the very moment of the card's coming is refused."""
+        labels = [button["text"] for row in card.buttons for button in row]
+        until = next(label for label in labels if label.startswith("Until "))
         if not await self._db.fetchval(LIVE_GRANT):
             with suppress(NotPossible):
-                self.world.telegram.person.press(card.id, "This task")
+                self.world.telegram.person.press(card.id, until)
             await asyncio.sleep(0.2)
         return bool(await self._db.fetchval(LIVE_GRANT))
 

@@ -217,4 +217,6 @@ def _clean(eraser: Eraser, place: tuple[str, str], value: object) -> object:
         return eraser.payload(value)
     if place == ("standing_rules", "fingerprint") and isinstance(value, str):
         return eraser.plain(value)
+    if place == ("approval_actions", "action") and isinstance(value, str):
+        return eraser.action(value)
     return eraser.value(value, keys=place in FREE_KEYS)

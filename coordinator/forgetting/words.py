@@ -36,6 +36,13 @@ GROUP = 40
 RUN = 4  # letters that are rare enough to look for
 BEGINNING = 4  # words of a sentence that Postgres looks for
 
+ACTION_NAMES = frozenset(
+    (
+        "version", "task", "kind", "resource", "verb", "arguments", "targets", "files", "skill",
+        "manifest", "config", "scheme", "method", "methods", "target", "bytes", "body", "secrets",
+    )
+)  # fmt: skip
+
 _WORD = re.compile(r"[^\W_]+")
 _SENTENCE = re.compile(r"[.!?\n]+")
 _MARKS = re.compile(r"\[forgotten\](?:[\s,;:/-]{1,3}\[forgotten\])+")
@@ -115,20 +122,36 @@ class Eraser:
         erased, hits = self._regex.subn(MARK, text)
         return _MARKS.sub(MARK, erased) if hits else text
 
-    def value(self, value: object, *, keys: bool = False, depth: int = DEPTH) -> object:
-        """The same for all texts in a JSON value; `keys`: its names are somebody's words, too."""
+    def value(
+        self, value: object, *, keys: bool = False, kept: frozenset[str] = frozenset(),
+        depth: int = DEPTH,
+    ) -> object:  # fmt: skip
+        """The same for all texts in a JSON value.
+
+        `keys`: its names are somebody's words, too, but for those that are `kept`.
+        """
         if isinstance(value, str):
             return self.text(value)
         if depth <= 0:
             return value
         if isinstance(value, list):
-            return [self.value(one, keys=keys, depth=depth - 1) for one in value]
+            return [self.value(one, keys=keys, kept=kept, depth=depth - 1) for one in value]
         if isinstance(value, dict):
             return {
-                self.plain(k) if keys else k: self.value(v, keys=keys, depth=depth - 1)
+                self.plain(k) if keys and k not in kept else k: self.value(
+                    v, keys=keys, kept=kept, depth=depth - 1
+                )
                 for k, v in value.items()
             }
         return value
+
+    def action(self, text: str) -> str:
+        """An approval's action: cards of what is over are still drawn from it, by its names."""
+        found = _parsed(text)
+        clean = self.value(found, keys=True, kept=ACTION_NAMES)
+        if found is None or clean == found:
+            return self.plain(text) if found is None else text
+        return json.dumps(clean, sort_keys=True, separators=(",", ":"))
 
     def payload(self, payload: dict[str, object]) -> dict[str, object]:
         """An outbox row's payload: what is read is cleaned, what buttons do stays as it is."""

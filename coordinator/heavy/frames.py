@@ -33,12 +33,12 @@ def pack(body: Mapping[str, object], *, cap: int = FRAME_CAP) -> bytes:
     return _HEADER.pack(len(raw)) + raw
 
 
-def length(header: bytes, *, cap: int = FRAME_CAP) -> int:
+def length(header: bytes) -> int:
     """How many bytes follow a header."""
     if len(header) != HEADER_BYTES:
         raise BadFrame("the header is cut off")
     size = int(_HEADER.unpack(header)[0])
-    if size > cap:
+    if size > FRAME_CAP:
         raise BadFrame("the frame is too large")
     return size
 

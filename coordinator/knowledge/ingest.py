@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,10 @@ class Ingest:
             return
         try:
             pages = await self._reader.read(Path(document.path), document.name)
-            await self._index(document, pages)
+            try:
+                await self._index(document, pages)
+            finally:
+                await asyncio.to_thread(discard_pages, pages)
         except UserFacing as error:
             await self._fail(document, error.sentence())
         except Retryable as error:
@@ -189,6 +193,13 @@ def read_text(name: str, pages: int, chunks: int) -> str:
         f"{pages} page{'s' * (pages != 1)}" if pages else f"{chunks} passage{'s' * (chunks != 1)}"
     )
     return f"{name}: read, {size}. Ask with /docs ask WORDS."
+
+
+def discard_pages(pages: Path) -> None:
+    """Deletes what the reader handed over, and its folder when nothing else lies there."""
+    with suppress(OSError):  # what is left is found at the next start
+        pages.unlink(missing_ok=True)
+        pages.parent.rmdir()
 
 
 def discard(paths: list[str]) -> None:

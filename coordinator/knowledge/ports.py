@@ -11,21 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from coordinator.asking import Made
     from core.db import Session
 
 Kind = Literal["query", "passage"]
-
-
-class Embedded(Protocol):
-    """One vector a text, in order, made by `model`."""
-
-    @property
-    def model(self) -> str:
-        """The model's name; vectors of two models cannot be compared."""
-
-    @property
-    def vectors(self) -> Sequence[Sequence[float]]:
-        """Of length 1 each."""
 
 
 class Embedder(Protocol):
@@ -35,10 +24,10 @@ class Embedder(Protocol):
     def name(self) -> str:
         """The model in force; another name means that everything is embedded anew."""
 
-    async def embed(self, texts: Sequence[str], *, kind: Kind) -> Embedded:
+    async def embed(self, texts: Sequence[str], *, kind: Kind) -> Made:
         """The vectors. `Retryable` while the model is away, `UserFacing` when it needs mending."""
 
-    async def embed_by(self, model: str, texts: Sequence[str], *, kind: Kind) -> Embedded:
+    async def embed_by(self, model: str, texts: Sequence[str], *, kind: Kind) -> Made:
         """The same by a former model. `Retryable` when it cannot be asked any more."""
 
 

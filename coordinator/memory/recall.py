@@ -7,6 +7,7 @@ goes into the prompt as framed data, is bounded, and is never extracted again (o
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
 from coordinator.context import NONCE
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 EMBED_WITHIN_S = 0.03
 COVERED = 0.25
+ALIKE = 0.8  # as difflib counts
 SAID_CAP = 1_000
 LINE_CAP = 240
 LIMIT = 12
@@ -36,17 +38,29 @@ def worth_it(found: Found, *, near: float) -> bool:
 
     What others wrote comes to mind only when it is asked for.
     """
-    return found.label != "untrusted" and is_about(found, near=near)
+    return found.label != "untrusted" and _is_about(found, near)
 
 
-def is_about(found: Found, *, near: float) -> bool:
-    """Whether its words or its meaning fit."""
+def _is_about(found: Found, near: float) -> bool:
     return found.coverage >= COVERED or found.nearness >= near
 
 
 def about(found: Sequence[Found], *, near: float) -> list[Found]:
     """What fits what the owner looks for; the nearest few when nothing does."""
-    return [one for one in found if is_about(one, near=near)] or list(found[:FEW])
+    return [one for one in found if _is_about(one, near)] or list(found[:FEW])
+
+
+def holds(text: str, words: str) -> bool:
+    """Whether one of the telling words stands in the text, small misspellings aside."""
+    telling = telling_words(words) or frozenset(words.casefold().split())
+    if not telling.isdisjoint(telling_words(text)):
+        return True
+    whole = text.casefold()
+    if any(not word.isascii() and word in whole for word in telling):
+        return True  # writing without spaces has no words to compare
+    own = _WORD.findall(whole)
+    wanted = (word for word in _WORD.findall(words.casefold()) if {word, word[:STEM]} & telling)
+    return any(get_close_matches(word, own, n=1, cutoff=ALIKE) for word in wanted)
 
 
 def near_of(search: Search) -> float:
@@ -69,9 +83,11 @@ def excerpt(text: str, query: str, cap: int) -> str:
         count = len({stem for start, stem in hits[number:] if start < at + reach})
         if count > most:
             best, most = at, count
-    start = max(0, min(best - cap // 6, len(text) - cap))
-    head, tail = "…" if start else "", "…" if start + cap < len(text) else ""
-    return head + text[start : start + cap - len(head) - len(tail)].strip() + tail
+    start = max(0, min(best - cap // 6, len(text) - cap + 1))
+    head = "…" if start else ""
+    end = start + cap - len(head)
+    tail = "…" if end < len(text) else ""
+    return head + text[start : end - len(tail)].strip() + tail
 
 
 def line_of(found: Found, query: str = "") -> str:

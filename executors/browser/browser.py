@@ -73,7 +73,7 @@ class Browser(Tabs):
         """Handles what has happened by now, the end of the process included."""
         with contextlib.suppress(BrowserGone):
             if self._pipe is not None and not self._pipe.is_gone:
-                self._pipe.wait(0.0)
+                self._pipe.take_all()  # the end comes after the last words
 
     def ensure(self) -> Tab:
         """The tab to act on; starts what is not running. Raises `TooSlow` or `BrowserGone`."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PIECE = 1 << 20
+PIECES_AT_ONCE = 100
 MESSAGE_CAP = 64 * 1024 * 1024
 FREE_FROM = 10  # descriptors below are given to the browser
 Event = dict[str, Any]
@@ -102,6 +103,13 @@ class Pipe:
             raise BrowserGone
         for message in self._whole():
             self._sort(message)
+
+    def take_all(self) -> None:
+        """Reads what is there up to the end of the process, if that has come; bounded."""
+        for _ in range(PIECES_AT_ONCE):
+            if not select.select([self._read], [], [], 0)[0]:
+                return
+            self.take()
 
     def _whole(self) -> list[Event]:
         found: list[Event] = []

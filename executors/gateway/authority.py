@@ -73,7 +73,7 @@ class Authority:
             folder = str(self.ca_file.parent)
             with contextlib.suppress(OSError, subprocess.SubprocessError):
                 subprocess.run(  # noqa: S603 - our own interpreter and code
-                    [sys.executable, "-m", "executors.gateway.issuer", folder],
+                    [sys.executable, "-P", "-m", "executors.gateway.issuer", folder],
                     check=True, timeout=MAKING_WITHIN_S, stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 )  # fmt: skip

@@ -136,7 +136,8 @@ export class Composer {
   suggest() {
     const match = /^\/(\w*)$/.exec(this.text.value);
     const found = match ? this.commands.filter((c) => c.command.startsWith(match[1].toLowerCase())) : [];
-    this.drawCommands(found);
+    // What is typed in full comes first: Enter after "/skill" must not send "/skills".
+    this.drawCommands(found.sort((a, b) => isWhole(b, match[1]) - isWhole(a, match[1])));
   }
 
   toggleCommands() {
@@ -188,4 +189,8 @@ export class Composer {
     }
     this.grow();
   }
+}
+
+function isWhole(command, typed) {
+  return command.command === typed.toLowerCase();
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from bot.memory_cards import NEAREST
 from coordinator.embedding import OFFLINE_MODEL
 from core.db import Database
 from tests.support.embedding_server import embedding_server
@@ -43,8 +44,8 @@ async def first(world: World, words: str) -> str:
         seen = {shown.id for shown in world.telegram.bot_messages()}
         world.says(f"/recall {words}")
         shown = await world.sees(lambda m, seen=seen: m.id not in seen)  # type: ignore[misc] # bound
-        if "nothing" not in shown.text:
-            return shown.text.splitlines()[0]
+        if shown.text.startswith(NEAREST):
+            return shown.text.splitlines()[2]
     raise AssertionError("nothing was found by meaning")
 
 

@@ -112,7 +112,7 @@ async def test_a_word_that_went_everywhere_is_found_nowhere(world: World) -> Non
     world.says(f"/memory edit 1 my {WORD} locker is red")
     await world.sees("1 is changed.")
     world.says("/memory export")
-    await world.sees("All 1 memories")
+    await world.sees("Your 1 memory, with those that were replaced.")
     world.says(f"/recall {WORD}")
     await world.sees("1 my quixotic locker is red")
     await until(database, "select not exists (select from tasks where reported_at is null)")

@@ -96,8 +96,8 @@ async def test_a_steered_task_hears_the_owner_and_asks_back(world: World) -> Non
         results = [m["content"] for m in body["messages"] if m["role"] == "tool"]
         if not results:
             return call("ask_owner", question="Red or blue?")
-        if len(results) == 1:
-            return call("shell", command="sleep 6")
+        if "make it dark" not in str(users[-1]):  # it works until it is told
+            return call("shell", command=f"sleep 0.5; echo {len(results)}")
         return call("finish", result=f"{results[0]} / {users[-1]}")
 
     world.model.script = script

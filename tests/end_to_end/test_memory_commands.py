@@ -55,11 +55,32 @@ async def test_earlier_messages_can_be_found_and_forgotten(world_without_model: 
     await database.close()
 
 
-async def _until_indexed(world: World) -> None:
+async def test_what_was_said_beside_it_is_not_forgotten_with_it(
+    world_without_model: World,
+) -> None:
+    world = world_without_model
+    await world.start(with_executor=False)
+    for number, text in enumerate(("I am allergic to peanuts", "my locker has the code quixotic")):
+        world.says(text)
+        await _until_told(world, number + 1)
+    await _until_indexed(world, count=4)
+    world.says("/forget quixotic")
+    card = await world.sees("This would be gone for good")
+    assert "peanuts" not in card.text
+    assert [key["text"] for row in card.buttons for key in row] == ["Forget 1."]
+    world.says("/recall peanuts")
+    assert "locker" not in (await world.sees("You: I am allergic to peanuts")).text
+
+
+async def _until_told(world: World, count: int) -> None:
+    await world.sees(lambda _: sum("No model" in text for text in world.chat()) >= count)
+
+
+async def _until_indexed(world: World, count: int = 1) -> None:
     database = await Database.connect(world.env["DATABASE_URL"])
-    look = "select exists (select from memory_passages) from pg_sleep(0.05)"
+    look = "select (select count(*) from memory_passages) >= $1 from pg_sleep(0.05)"
     async with asyncio.timeout(20):
-        while not await database.fetchval(look):
+        while not await database.fetchval(look, count):
             pass
     await database.close()
 
@@ -70,7 +91,7 @@ async def test_all_memories_come_back_as_a_file(world_without_model: World) -> N
     world.says("/remember I like tea")
     await world.sees("I will remember that")
     world.says("/memory export")
-    await world.sees("All 1 memories")
+    await world.sees("Your 1 memory, with those that were replaced.")
     database = await Database.connect(world.env["DATABASE_URL"])
     payload = await database.fetchval("select payload from outbox where method = 'file'")
     await database.close()

@@ -220,7 +220,7 @@ async def test_a_page_that_changed_is_told_and_one_that_did_not_is_not(
     stand_in = StandIn("website-watch", [watch], lambda printed: f"look: {printed[0]}")
     await world.start()
     world.says("/skill website-watch")
-    card = await world.sees("may write files: website-watch/*")
+    card = await world.sees("write files: website-watch/*")
     world.telegram.person.press(card.id, "Allow all of it")
     await allowed(world)
     words = f"watch https://{NEWS}/jobs"

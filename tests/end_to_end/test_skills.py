@@ -55,7 +55,7 @@ async def test_a_file_that_is_dropped_works_within_a_second(world_without_model:
     world.says("/hello echo by its own name")
     await world.sees("by its own name\n")
     world.says("/skills hello")
-    assert "hello · L1 · container only" in (await world.sees("1 skill")).text
+    assert "hello · L1 · Runs a command" in (await world.sees("1 skill")).text
 
 
 def menu(world: World) -> list[dict[str, str]]:

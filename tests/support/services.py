@@ -1,8 +1,9 @@
 """Real Postgres and Valkey for tests: one of each a test process, made when first asked for.
 
 Use the fixtures `database_url` (a new database for this test, with all tables and no row of
-anybody's), `empty_database_url` (one without tables), `redis_url` (emptied for this test), and, to
-stop, kill or restart a server in mid-test, `own_postgres` and `own_valkey` (this test's alone).
+anybody's), `database` (the same, connected), `empty_database_url` (one without tables),
+`redis_url` (emptied for this test), and, to stop, kill or restart a server in mid-test,
+`own_postgres` and `own_valkey` (this test's alone).
 
 The tables are made once a test process, by the real migrations, in a database that is copied for
 each test: `migrate` then finds nothing to do. Data lies in memory where there is room for it.
@@ -33,7 +34,7 @@ from core.db import Database
 from core.migrate import migrate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from agentai.process import Command
 
@@ -264,6 +265,14 @@ def database_url(postgres: RunningPostgres) -> Iterator[str]:
     dsn = postgres.migrated_database()
     yield dsn
     postgres.drop_database(dsn)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """The same, connected."""
+    opened = await Database.connect(database_url)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture

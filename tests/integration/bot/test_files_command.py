@@ -6,24 +6,14 @@ import asyncio
 import hashlib
 from typing import TYPE_CHECKING
 
-import pytest
-
-from core.workspace import store
 from core.workspace.journal import Journals
-from tests.security.regressions.desk import Desk, a_desk, message, press
+from tests.security.regressions.desk import Desk, message, press
 from tests.support.world import OWNER
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from playground.state import Shown
-
-
-@pytest.fixture
-async def desk(tmp_path: Path, database_url: str, redis_url: str) -> AsyncIterator[Desk]:
-    async with a_desk(tmp_path / "home", database_url, redis_url) as made:
-        yield made
 
 
 async def test_no_update_waits_behind_files_that_are_being_changed(desk: Desk) -> None:

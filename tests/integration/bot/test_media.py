@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pytest
-
-from core.tasks import NewTask
-from tests.security.regressions.desk import Desk, a_desk, message
-from tests.support.world import OWNER
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
-
-@pytest.fixture
-async def desk(tmp_path: Path, database_url: str, redis_url: str) -> AsyncIterator[Desk]:
-    async with a_desk(tmp_path / "home", database_url, redis_url) as made:
-        yield made
+from tests.security.regressions.desk import Desk, answered, content, labels
 
 
 def photo(caption: str, **more: object) -> dict[str, Any]:
     return content(**{"photo": [{"file_id": "p1", "file_size": 9}], "caption": caption} | more)
-
-
-def content(**more: object) -> dict[str, Any]:
-    sent = message("", **more)
-    del sent["text"]
-    return sent
 
 
 async def kept(desk: Desk) -> list[dict[str, Any]]:
@@ -37,22 +17,6 @@ async def kept(desk: Desk) -> list[dict[str, Any]]:
         " where role = 'owner' order by id"
     )
     return [dict(row) for row in rows]
-
-
-async def answered(desk: Desk) -> int:
-    """A turn took all that is pending; returns its number."""
-    turn: int = await desk.database.fetchval(
-        "insert into turns (chat_id, state) values ($1, 'done') returning id", OWNER
-    )
-    await desk.database.execute("update messages set turn_id = $1 where turn_id is null", turn)
-    return turn
-
-
-async def labels(desk: Desk, turn: int) -> set[str]:
-    new = NewTask(kind="shell", title="t", instructions="true", chat_id=OWNER, turn_id=turn)
-    async with desk.database.transaction() as session:
-        no = await desk.service.tasks.add(session, new)
-    return set(await desk.database.fetchval("select labels from tasks where no = $1", no))
 
 
 async def test_a_task_after_a_picture_is_untrusted_and_after_a_place_is_not(desk: Desk) -> None:

@@ -7,10 +7,11 @@ import pytest
 
 from bot.delivery import TextPayload
 from bot.outbox import Outbox
-from bot.outbox_store import OutboxStore
+from bot.outbox_store import OutboxStore, Outgoing
 from bot.pacing import Pacer
 from bot.telegram_api import TelegramApi
-from core.db import Database
+from core.db import Database, Session
+from core.errors import Retryable
 from core.migrate import migrate
 from core.spawn import forever, held
 from playground.server import PlaygroundServer
@@ -102,6 +103,27 @@ async def test_a_process_that_dies_after_the_commit_leaves_nothing_unsent(desk: 
     await desk.answer("second")
     desk.start()
     await desk.store.load()
+    assert await desk.sent(2) == ["first", "second"]
+
+
+class Forgetful(OutboxStore):
+    """Postgres begins a send, and the answer that says so is lost once."""
+
+    is_heard = False
+
+    async def take_next(self, session: Session | None = None) -> Outgoing | None:
+        row = await super().take_next(session)
+        if row is not None and not self.is_heard:
+            self.is_heard = True
+            raise Retryable("the connection broke", 0.0)
+        return row
+
+
+async def test_a_send_whose_beginning_was_not_heard_of_is_made_once(desk: Desk) -> None:
+    desk.store = Forgetful(desk.database)
+    desk.outbox = Outbox(store=desk.store, api=desk.api, pacer=Pacer())
+    await desk.answer("second")  # queued: a new outbox looks for doubts first
+    assert await desk.states() == ["sent", "queued"]
     assert await desk.sent(2) == ["first", "second"]
 
 

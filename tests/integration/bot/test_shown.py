@@ -15,23 +15,16 @@ from bot.files_cards import read_deletion
 from core.beat import Beat
 from core.tasks import NewTask, Outcome, TaskState
 from core.workspace.receiving import delete
-from tests.security.regressions.desk import Desk, a_desk, message, press
+from tests.security.regressions.desk import Desk, message, press
 from tests.support.world import OWNER
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from core.tasks import Task
     from playground.state import Shown
 
 FULL = "the disk of the machine I run on is full.\nMake room there, then send it again."
-
-
-@pytest.fixture
-async def desk(tmp_path: Path, database_url: str, redis_url: str) -> AsyncIterator[Desk]:
-    async with a_desk(tmp_path / "home", database_url, redis_url) as made:
-        yield made
 
 
 def labels(shown: Shown) -> list[str]:
@@ -384,3 +377,13 @@ async def test_many_new_skills_are_told_in_one_message(desk: Desk) -> None:
     assert told.startswith("30 new skills are on. ")
     assert "tidy-0 · Tidies notes." in told
     assert "… and 14 more." in told
+
+
+async def test_a_file_that_cannot_be_had_now_holds_up_no_other_and_comes_later(desk: Desk) -> None:
+    await sends_file(desk, 5000, "a.txt")
+    await sends_file(desk, 5001, "b.txt")
+    desk.telegram.faults.add("getFile", "502")
+    assert await fetched(desk) == [("a.txt", False, None), ("b.txt", True, None)]
+    async with asyncio.timeout(20):
+        while not all(is_here for _, is_here, _ in await fetched(desk)):
+            await asyncio.sleep(0)

@@ -229,6 +229,23 @@ async def test_a_crash_after_delegating_does_not_delegate_again(talk: Talk) -> N
     assert "Task #1 is queued" in tool_results(talk.model.bodies[2])[0]
 
 
+async def test_what_waits_behind_an_open_turn_is_answered_after_a_crash(talk: Talk) -> None:
+    def script(body: Body) -> Answer:
+        if last_user(body).endswith("and this?"):
+            return say("that")
+        if not tool_results(body):
+            return call("delegate", title="t", instructions="i")
+        return say("started", pause_s=30 if len(talk.model.requests) == 2 else 0)
+
+    talk.model.script = script
+    await talk.says("do it")
+    await talk.asked(2)
+    await talk.says("and this?")
+    await talk.crash()
+    await talk.lanes.resume()
+    assert await talk.hears(2) == ["started", "that"]
+
+
 async def test_a_long_answer_is_shown_while_it_grows_and_survives_a_crash(talk: Talk) -> None:
     words = "word " * 60
     talk.model.script = [say(words, chunks=12, chunk_s=0.3), say("the whole answer")]

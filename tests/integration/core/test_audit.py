@@ -10,7 +10,6 @@ import pytest
 
 from agentai.audit_command import main
 from core.audit import Audit, Entry, HeadFile, Signer, digest_of, verify
-from core.audit import store as store_module
 from core.db import Database
 from core.migrate import migrate, migrations
 from tests.support.services import RunningPostgres
@@ -36,8 +35,8 @@ async def append(database: Database, number: int) -> int:
         return await Audit(database).append(session, "test", {"number": number})
 
 
-async def everything(database: Database) -> list[Entry]:
-    return [entry async for entry in Audit(database).walk()]
+async def everything(database: Database, **more: int) -> list[Entry]:
+    return [entry async for entry in Audit(database).walk(**more)]
 
 
 async def test_fifty_appends_at_once_leave_no_gap(database: Database) -> None:
@@ -157,19 +156,17 @@ async def test_the_migration_may_run_again(database: Database) -> None:
         await database.execute(REFUSED[0])
 
 
-async def test_pages_show_every_row_once_and_a_doubled_number_too(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_pages_show_every_row_once_and_a_doubled_number_too(database: Database) -> None:
     for number in range(7):
         await append(database, number)
     for size in (1, 2, 3, 7, 8):
-        monkeypatch.setattr(store_module, "PAGE", size)
-        assert [entry.seq for entry in await everything(database)] == [1, 2, 3, 4, 5, 6, 7]
-    monkeypatch.setattr(store_module, "PAGE", 3)
+        found = await everything(database, page_size=size)
+        assert [entry.seq for entry in found] == [1, 2, 3, 4, 5, 6, 7]
     await database.execute("alter table audit disable trigger audit_only_grows")
     await database.execute("alter table audit drop constraint audit_pkey")
     await database.execute("insert into audit select * from audit where seq = 3")
-    assert [entry.seq for entry in await everything(database)] == [1, 2, 3, 3, 4, 5, 6, 7]
+    found = await everything(database, page_size=3)
+    assert [entry.seq for entry in found] == [1, 2, 3, 3, 4, 5, 6, 7]
     audit = Audit(database)
     assert [entry.seq for entry in await audit.entries(4, 2)] == [5, 6]
     assert [entry.seq for entry in await audit.recent(2)] == [7, 6]

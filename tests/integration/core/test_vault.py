@@ -16,7 +16,6 @@ from core.config import ConfigStore
 from core.db import Database
 from core.errors import ConfigError, UserFacing
 from core.instance import instance_id
-from core.migrate import migrate
 from core.seal import Seal
 from core.settings import EnvSettings
 from core.vault import Vault
@@ -31,14 +30,6 @@ KEY, NEW_KEY = "a-secret-key-for-tests", "another-key-for-tests"
 VALUE = "hunter2-hunter2"
 HOST = "api.example.com"
 NAMES = ["A", "B", "C"]
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = await Database.connect(database_url)
-    await migrate(opened)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from executors.placeholders import Stand, token_of
 from tests.security.regressions.desk import (
     KEY,
     Desk,
-    a_desk,
     asking,
     deletion,
     message,
@@ -28,20 +27,11 @@ from tests.security.regressions.desk import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
     from executors.effects import Effects
     from executors.gateway.ports import Asked
 
 HOST, OTHER, NAME = "api.example.com", "other.example.com", "TOKEN"
 OLD, NEW = "the-old-value-1234", "the-new-value-5678"
-
-
-@pytest.fixture
-async def desk(tmp_path: Path, database_url: str, redis_url: str) -> AsyncIterator[Desk]:
-    async with a_desk(tmp_path / "home", database_url, redis_url) as made:
-        yield made
 
 
 def stand_of(effects: Effects, host: str = HOST) -> Stand:

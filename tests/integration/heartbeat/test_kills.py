@@ -1,5 +1,8 @@
 """Killed at any moment, nothing fires twice, and what was due still happens."""
 
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,13 +14,14 @@ from heartbeat.cadence import cron
 from heartbeat.deciding import Notify, Start
 from heartbeat.folder_watch import FolderWatch
 from heartbeat.mail import MailWatch
-from heartbeat.schedules import NewSchedule
+from heartbeat.schedules import NewSchedule, ScheduleId
 from heartbeat.trigger_types import NewEvent, NewTrigger
 from tests.support.autonomy import Autonomy, autonomy
 from tests.support.imap_server import ImapServer
 from tests.support.killing import Clockwork, Killed, KillingDatabase
 
 MOST_MOMENTS = 200
+NINE = cron("0 9 * * *", "UTC")
 
 
 def doomed(world: Autonomy, moment: int) -> tuple[Autonomy, Clockwork]:
@@ -29,39 +33,74 @@ def doomed(world: Autonomy, moment: int) -> tuple[Autonomy, Clockwork]:
     return dying, work
 
 
+@contextmanager
+def until_killed(work: Clockwork) -> Iterator[None]:
+    """The block is the work of the process that dies."""
+    try:
+        yield
+    except Killed:
+        assert work.count == work.at
+
+
+async def at_each_moment(
+    one_round: Callable[[int], Awaitable[Clockwork]], *, more_than: int
+) -> None:
+    """Rounds with a kill at moment 1, 2, … until one has no such moment any more."""
+    for moment in range(1, MOST_MOMENTS):
+        work = await one_round(moment)
+        if work.count < moment:
+            assert moment > more_than
+            return
+    pytest.fail("it never came to an end")
+
+
+async def scheduled(world: Autonomy, title: str) -> ScheduleId:
+    async with world.database.transaction() as session:
+        new = NewSchedule(title=title, instructions="x", cadence=NINE)
+        return await world.schedules.add(session, new, now=world.now)
+
+
+async def dropped(world: Autonomy, made: ScheduleId) -> None:
+    async with world.database.transaction() as session:
+        await world.schedules.delete(session, made)
+
+
+def next_day(world: Autonomy) -> None:
+    world.now = world.now.replace(hour=0, minute=0) + timedelta(days=1)
+
+
+async def trigger(world: Autonomy, new: NewTrigger) -> None:
+    async with world.database.transaction() as session:
+        await world.trigger_store.add(session, new, now=world.now)
+
+
 async def test_a_schedule_killed_at_each_moment_queues_its_task_once(
     database_url: str, tmp_path: Path
 ) -> None:
     async with autonomy(database_url, tmp_path) as world:
-        for moment in range(1, MOST_MOMENTS):
-            async with world.database.transaction() as session:
-                new = NewSchedule(
-                    title=f"s{moment}", instructions="x", cadence=cron("0 9 * * *", "UTC")
-                )
-                made = await world.schedules.add(session, new, now=world.now)
+
+        async def one_round(moment: int) -> Clockwork:
+            made = await scheduled(world, f"s{moment}")
             world.later(hours=9, minutes=1)
             dying, work = doomed(world, moment)
-            try:
+            with until_killed(work):
                 await dying.scheduler.look()
-            except Killed:
-                assert work.count == moment
             await world.scheduler.look()
             await world.scheduler.look()
             assert (await world.queued()).count(f"s{moment}") == 1
-            async with world.database.transaction() as session:
-                await world.schedules.delete(session, made)
-            world.now = world.now.replace(hour=0, minute=0) + timedelta(days=1)
-            if work.count < moment:
-                assert moment > 15
-                return
-    pytest.fail("it never came to an end")
+            await dropped(world, made)
+            next_day(world)
+            return work
+
+        await at_each_moment(one_round, more_than=15)
 
 
 async def test_a_beat_killed_at_each_moment_speaks_once_and_starts_once(
     database_url: str, tmp_path: Path
 ) -> None:
     async with autonomy(database_url, tmp_path) as world:
-        for moment in range(1, MOST_MOMENTS):
+
+        async def one_round(moment: int) -> Clockwork:
             one, two = f"say{moment}", f"do{moment}"
             world.plan_text = "".join(f"## {n}\n- every: 1 hour\n\nlook\n" for n in (one, two))
             world.answers = {
@@ -71,50 +110,41 @@ async def test_a_beat_killed_at_each_moment_speaks_once_and_starts_once(
             await world.beat.look()  # the checks are met
             world.later(hours=1)
             dying, work = doomed(world, moment)
-            try:
+            with until_killed(work):
                 await dying.beat.look()
-            except Killed:
-                assert work.count == moment
             await world.beat.look()
             world.later(hours=1)
             await world.beat.look()
             assert (await world.said()).count(f"news {moment}") == 1
             assert (await world.queued()).count(two) == 1
             world.later(days=1)
-            if work.count < moment:
-                assert moment > 30
-                return
-    pytest.fail("it never came to an end")
+            return work
+
+        await at_each_moment(one_round, more_than=30)
 
 
 async def test_an_event_killed_at_each_moment_starts_one_task(
     database_url: str, tmp_path: Path
 ) -> None:
     async with autonomy(database_url, tmp_path) as world:
-        async with world.database.transaction() as session:
-            new = NewTrigger(name="hook", kind="webhook", instructions="Look.")
-            await world.trigger_store.add(session, new, now=world.now)
-        for moment in range(1, MOST_MOMENTS):
+        await trigger(world, NewTrigger(name="hook", kind="webhook", instructions="Look."))
+
+        async def one_round(moment: int) -> Clockwork:
             world.later(days=1)
             event = NewEvent(trigger="hook", key=f"event {moment}", payload=f"p{moment}.")
             before = len(await world.queued())
             assert await world.trigger_store.take(event, now=world.now)
             dying, work = doomed(world, moment)
-            try:
+            with until_killed(work):
                 await dying.triggers.look()
-            except Killed:
-                assert work.count == moment
             await world.triggers.look()
             assert len(await world.queued()) == before + 1
-            if work.count < moment:
-                assert moment > 15
-                return
-    pytest.fail("it never came to an end")
+            return work
+
+        await at_each_moment(one_round, more_than=15)
 
 
 async def test_two_processes_at_once_fire_each_time_once(database_url: str, tmp_path: Path) -> None:
-    import asyncio
-
     async with autonomy(database_url, tmp_path) as world:
         other_db = await Database.connect(database_url)
         other = Autonomy(database=other_db, root=tmp_path)
@@ -134,69 +164,60 @@ async def test_a_schedule_that_cannot_start_killed_at_each_moment_fails_once_and
     database_url: str, tmp_path: Path
 ) -> None:
     async with autonomy(database_url, tmp_path) as world:
-        for moment in range(1, MOST_MOMENTS):
+
+        async def one_round(moment: int) -> Clockwork:
             title = f"s{moment}."
-            async with world.database.transaction() as session:
-                new = NewSchedule(title=title, instructions="x", cadence=cron("0 9 * * *", "UTC"))
-                made = await world.schedules.add(session, new, now=world.now)
+            made = await scheduled(world, title)
             world.later(hours=9, minutes=1)
             dying, work = doomed(world, moment)
 
-            def refuse(name: str, work: Clockwork = work) -> None:
+            def refuse(name: str) -> None:
                 work.tick()
                 if name == "queue":
                     raise UserFacing("The skill is off.")
 
             dying.before = refuse
-            try:
+            with until_killed(work):
                 await dying.scheduler.look()
-            except Killed:
-                assert work.count == moment
             alive, _ = doomed(world, 0)
             alive.before = refuse
             await alive.scheduler.look()
             await alive.scheduler.look()
             assert sum(title in text for text in await world.said()) == 1
             assert len(await world.schedules.history(made)) == 1
-            async with world.database.transaction() as session:
-                await world.schedules.delete(session, made)
-            world.now = world.now.replace(hour=0, minute=0) + timedelta(days=1)
-            if work.count < moment:
-                assert moment > 20
-                return
-    pytest.fail("it never came to an end")
+            await dropped(world, made)
+            next_day(world)
+            return work
+
+        await at_each_moment(one_round, more_than=20)
 
 
 async def test_the_end_of_a_run_killed_at_each_moment_is_judged_and_told_once(
     database_url: str, tmp_path: Path
 ) -> None:
     async with autonomy(database_url, tmp_path) as world:
-        for moment in range(1, MOST_MOMENTS):
+
+        async def one_round(moment: int) -> Clockwork:
             title = f"s{moment}."
+            made = await scheduled(world, title)
             async with world.database.transaction() as session:
-                new = NewSchedule(title=title, instructions="x", cadence=cron("0 9 * * *", "UTC"))
-                made = await world.schedules.add(session, new, now=world.now)
                 no = await world.schedules.run_now(
                     session, made, now=world.now, queue=world.queue
                 )  # fmt: skip
             assert no is not None
             await world.end_task(no, "failed", "no disk")
             dying, work = doomed(world, moment)
-            try:
+            with until_killed(work):
                 await dying.scheduler.look()
-            except Killed:
-                assert work.count == moment
             await world.scheduler.look()
             found = await world.schedules.get(made)
             assert found is not None
             assert found.failures == 1
             assert sum(title in text for text in await world.said()) == 1
-            async with world.database.transaction() as session:
-                await world.schedules.delete(session, made)
-            if work.count < moment:
-                assert moment > 10
-                return
-    pytest.fail("it never came to an end")
+            await dropped(world, made)
+            return work
+
+        await at_each_moment(one_round, more_than=10)
 
 
 async def test_a_file_killed_at_each_moment_becomes_one_task(
@@ -206,30 +227,26 @@ async def test_a_file_killed_at_each_moment_becomes_one_task(
         folder = tmp_path / "in"
         folder.mkdir()
         spec = {"folder": str(folder), "pattern": "*"}
-        async with world.database.transaction() as session:
-            new = NewTrigger(name="in", kind="file", instructions="Read.", spec=spec)
-            await world.trigger_store.add(session, new, now=world.now)
-        for moment in range(1, MOST_MOMENTS):
+        await trigger(world, NewTrigger(name="in", kind="file", instructions="Read.", spec=spec))
+
+        async def one_round(moment: int) -> Clockwork:
             world.later(days=1)
             (folder / f"f{moment}").write_text("x")
             dying, work = doomed(world, moment)
             watch = FolderWatch(dying.trigger_store, clock=dying.clock)
-            try:
+            with until_killed(work):
                 await watch.look()
                 await watch.look()
                 await dying.triggers.look()
-            except Killed:
-                assert work.count == moment
             again = FolderWatch(world.trigger_store, clock=world.clock)
             for _ in range(2):
                 await again.look()
                 await world.triggers.look()
             (folder / f"f{moment}").unlink()
             assert len(await world.queued()) == moment
-            if work.count < moment:
-                assert moment > 20
-                return
-    pytest.fail("it never came to an end")
+            return work
+
+        await at_each_moment(one_round, more_than=20)
 
 
 async def test_a_mail_killed_at_each_moment_becomes_one_task(
@@ -240,34 +257,27 @@ async def test_a_mail_killed_at_each_moment_becomes_one_task(
 
     async with autonomy(database_url, tmp_path) as world, ImapServer() as server:
         spec = {**server.spec, "senders": ["*"]}
-        async with world.database.transaction() as session:
-            new = NewTrigger(name="mail", kind="mail", instructions="Read.", spec=spec)
-            await world.trigger_store.add(session, new, now=world.now)
-        trigger = await world.trigger_store.get("mail")
-        assert trigger is not None
+        await trigger(world, NewTrigger(name="mail", kind="mail", instructions="Read.", spec=spec))
+        mail = await world.trigger_store.get("mail")
+        assert mail is not None
 
         async def read(one: Autonomy) -> None:
-            watch = MailWatch(
-                one.trigger_store, trigger, secret=secret, clock=one.clock, idle_s=0.02
-            )
+            watch = MailWatch(one.trigger_store, mail, secret=secret, clock=one.clock, idle_s=0.02)
             try:
                 await watch.step()
             finally:
                 watch.close()
             await one.triggers.look()
 
-        await read(world)  # from here on mail counts
-        for moment in range(1, MOST_MOMENTS):
+        async def one_round(moment: int) -> Clockwork:
             world.later(days=1)
             server.deliver("a@example.org", f"mail {moment}")
             dying, work = doomed(world, moment)
-            try:
+            with until_killed(work):
                 await read(dying)
-            except Killed:
-                assert work.count == moment
             await read(world)
             assert len(await world.queued()) == moment
-            if work.count < moment:
-                assert moment > 20
-                return
-    pytest.fail("it never came to an end")
+            return work
+
+        await read(world)  # from here on mail counts
+        await at_each_moment(one_round, more_than=20)

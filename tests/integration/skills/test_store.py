@@ -7,25 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core.db import Database
-from core.migrate import migrate
 from skills.activation import Active, Disabled, Trust, Waiting, decide_change
 from skills.store import SkillStore
 from tests.unit.skills.texts import FULL, asking, skill
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from core.db import Database
+
+    pass
 
 SHOP = skill(FULL, path="shop/SKILL.md")
 REACHES = asking("  network: [a.example]")
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = await Database.connect(database_url)
-    await migrate(opened)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

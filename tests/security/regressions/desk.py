@@ -59,6 +59,13 @@ def message(text: str, **more: object) -> dict[str, Any]:
     return {"message_id": 5000, "date": 1, "from": person(), "chat": chat, "text": text, **more}
 
 
+def content(**more: object) -> dict[str, Any]:
+    """The same with something else than a text in it."""
+    sent = message("", **more)
+    del sent["text"]
+    return sent
+
+
 def press(data: str, message_id: int, **more: object) -> dict[str, Any]:
     """A pressed button of the owner, unless `more` says otherwise."""
     shown = {"message_id": message_id, "date": 1, "chat": {"id": OWNER, "type": "private"}}
@@ -173,6 +180,23 @@ class Desk:
             " expires_at = expires_at - $2 * interval '1 minute' where id = $1",
             approval.id, minutes,
         )  # fmt: skip
+
+
+async def answered(desk: Desk) -> int:
+    """A turn took all that is pending; returns its number."""
+    turn: int = await desk.database.fetchval(
+        "insert into turns (chat_id, state) values ($1, 'done') returning id", OWNER
+    )
+    await desk.database.execute("update messages set turn_id = $1 where turn_id is null", turn)
+    return turn
+
+
+async def labels(desk: Desk, turn: int) -> set[str]:
+    """What a task that follows from a turn has seen."""
+    new = NewTask(kind="shell", title="t", instructions="true", chat_id=OWNER, turn_id=turn)
+    async with desk.database.transaction() as session:
+        no = await desk.service.tasks.add(session, new)
+    return set(await desk.database.fetchval("select labels from tasks where no = $1", no))
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agentai import logs
 from agentai.logs import LogFile, is_worth_showing
 
 if TYPE_CHECKING:

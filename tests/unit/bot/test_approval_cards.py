@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import approval_cards
 from bot.approval_cards import approval_card, cut, shown, whole
 from core.approvals import Approval, State
-from core.approvals.types import ApprovedAction
+from core.approvals.types import ApprovedAction, Remember
 from core.policy import Action, canonical
 
 if TYPE_CHECKING:
@@ -60,8 +59,8 @@ def text(one: Approval) -> str:
     return approval_card(one).piece.text
 
 
-def file_of(one: Approval) -> str:
-    found = whole(one)
+def file_of(one: Approval, **more: int) -> str:
+    found = whole(one, **more)
     return base64.b64decode(found.content or "").decode() if found else ""
 
 
@@ -192,12 +191,9 @@ def test_the_whole_of_a_long_change_is_in_the_file() -> None:
     assert lines in file_of(one)
 
 
-def test_what_no_file_can_hold_is_named_by_its_size_and_its_digest(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(approval_cards, "FILE_CAP", 5_000)
+def test_what_no_file_can_hold_is_named_by_its_size_and_its_digest() -> None:
     one = replace(action("files", "overwrite", "files"), display="+" * 3_000)
-    found = file_of(approval(one, replace(one, display="-" * 3_000)))
+    found = file_of(approval(one, replace(one, display="-" * 3_000)), cap=5_000)
     assert "+" * 3_000 in found
     assert "Too much for one file: 3000 characters in all, sha256 " in found
 
@@ -256,3 +252,15 @@ def test_a_request_is_whole_on_the_card_or_in_the_file(target: str) -> None:
     said = shown("https://api.example.com" + target, 10_000)
     is_there = said.strip() in text(one)
     assert is_there or json.dumps(target)[1:-1] in file_of(one)
+
+
+def test_what_a_longer_yes_allows_is_said_with_place_and_time() -> None:
+    rule: dict[str, Json] = {"host": "api.example.com", "methods": ["POST"]}
+    host = Remember(kind="host", rule=rule)
+    secret = Remember(kind="scope", rule={"scope": "secret:TOKEN:api.example.com:443"})
+    one = replace(request(), remember=(host, secret))
+    said = text(approval(one, may_remember=True))
+    assert "“Until #3 ends” allows any POST to api.example.com and your secret TOKEN" in said
+    assert "“Always” allows it in every task, until you take it back with /grants." in said
+    assert "“Always”" not in text(approval(one))
+    assert "“Always”" not in text(approval(one, may_remember=True, is_production=True))

@@ -1,11 +1,14 @@
 """The audit trail as an owner reads it."""
 
+import base64
 import json
+import re
 
 import pytest
 
-from bot.audit_command import audit_card
-from core.audit import Entry
+from bot.audit_command import audit_card, seal_file
+from core.audit import Entry, Signer
+from core.audit.heads import parse_head_text
 
 
 def entry(kind: str, **body: object) -> Entry:
@@ -26,6 +29,10 @@ def entry(kind: str, **body: object) -> Entry:
         (entry("effect.denied", task=3, scope="use:mail:send", reason="budget_calls"),
          "#3 refused: use:mail:send (The task has used up its number of calls)"),
         (entry("effect.denied", reason="no_such_code"), "refused:"),
+        (entry("approval.approved", task=3, approval=1, scope="task"),
+         "#3 approved by you for the task (approval 1)"),
+        (entry("effect.intent", task=3, approval=1), "#3 allowed: (approval 1)"),
+        (entry("rule.lifted", rule=27, hold="none"), "standing rule lifted 27"),
         (entry("effect.outcome", task=3, outcome="200"), "#3 done: 200"),
         (entry("secret.set", name="TOKEN", version=1), "secret kept TOKEN"),
         (entry("schedule.created", schedule=2), "schedule made 2"),
@@ -39,3 +46,10 @@ def test_a_row_is_told_in_words(row: Entry, told: str) -> None:
 
 def test_an_empty_trail_says_so() -> None:
     assert "Nothing has happened yet" in audit_card(()).piece.text
+
+
+def test_the_daily_seal_is_one_sentence_and_its_value_a_file_that_can_be_checked() -> None:
+    head = Signer("a-secret-key-of-the-instance").sign_head(43, b"d" * 32, at_us=7)
+    payload = seal_file(head, "2026-11-21")
+    assert not re.search(r"[0-9a-f]{16}", payload.caption)
+    assert parse_head_text(base64.b64decode(payload.content or "").decode()) == head

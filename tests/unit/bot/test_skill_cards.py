@@ -1,5 +1,6 @@
 """Skills as the chat shows them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
@@ -16,9 +17,10 @@ from bot.skill_cards import (
     waiting_card,
 )
 from coordinator.skills import Entry, Shelf
+from core.policy import HostRule
 from skills.activation import Active, Disabled, Waiting
 from skills.bundle import Bundle, Offer
-from skills.permissions import NOTHING
+from skills.permissions import NOTHING, Permissions
 from skills.scan import Risk
 from skills.types import Problem
 from tests.unit.bot.test_menu import skill
@@ -81,3 +83,23 @@ def test_a_long_list_of_skills_fits_into_one_card() -> None:
         for n in range(500)
     }
     assert utf16_len(list_card(Shelf(entries=entries)).piece.text) <= 4096
+
+
+def test_a_list_says_what_each_skill_is_for() -> None:
+    one = replace(skill("csv-report"), description="Turns a table into a report. Use it for sales.")
+    entry = Entry(skill=one, decision=Active(permissions=Permissions(reads=("*.csv",))))
+    text = list_card(Shelf(entries={"csv-report": entry})).piece.text
+    assert "csv-report · L1 · Turns a table into a report\n" in text
+    assert "*.csv" not in text
+
+
+def test_a_card_says_what_a_skill_may_do_once_and_each_kind_in_one_line() -> None:
+    hosts = (HostRule(host="a.example", methods=("GET", "HEAD")),)
+    may = Permissions(tier="L2", reads=("*.csv", "*.txt"), hosts=hosts)
+    one = replace(skill("x"), permissions=may)
+    entry = Entry(skill=one, decision=Active(permissions=may), is_seen=True)
+    text = skill_card(entry).piece.text
+    assert "may:\n• read files: *.csv, *.txt\n• reach a.example, reading only" in text
+    asked = skill_card(replace(entry, is_seen=False)).piece.text
+    assert "\n• read files: *.csv\n• read files: *.txt\n" in asked
+    assert "may " not in asked.split("allow all of this:")[1]

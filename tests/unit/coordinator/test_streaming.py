@@ -58,4 +58,18 @@ def test_the_end_is_seen() -> None:
 def test_a_line_without_an_end_is_refused() -> None:
     events = Events()
     with pytest.raises(ValueError, match="no end"):
-        events.take(b"data: " + b"x" * Events.LINE_CAP)
+        events.take(b"data: " + b"x" * Events.CAP)
+
+
+def test_an_event_of_lines_without_an_end_is_refused() -> None:
+    events, line = Events(), b"data: " + b"x" * 100_000 + b"\n"
+    for _ in range(Events.CAP // 100_000 - 1):
+        assert events.take(line) == []
+    with pytest.raises(ValueError, match="no end"):
+        events.take(line)
+
+
+def test_many_small_events_are_no_long_one() -> None:
+    events, event = Events(), b"data: " + b"x" * 100_000 + b"\n\n"
+    for _ in range(Events.CAP // 100_000 + 1):
+        assert len(events.take(event)) == 1

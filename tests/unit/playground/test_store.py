@@ -49,8 +49,7 @@ def test_only_what_changed_is_written(tmp_path: Path) -> None:
     second.store.close()
 
 
-def test_old_messages_and_their_files_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "MESSAGES_KEPT", 2)
+def test_old_messages_and_their_files_go(tmp_path: Path) -> None:
     first = Kept(tmp_path / "chat")
     ids = []
     for number in range(4):
@@ -58,6 +57,7 @@ def test_old_messages_and_their_files_go(tmp_path: Path, monkeypatch: pytest.Mon
         ids.append(first.state.add(7001, 7001, document=file.file_id).id)
     first.save(*ids)
     first.store.close()
+    Store(tmp_path / "chat", messages_kept=2).close()
     second = Kept(tmp_path / "chat")
     assert list(second.state.messages) == ids[2:]
     assert [file.name for file in second.state.files.values()] == ["2", "3"]

@@ -104,7 +104,7 @@ def scale(low: float, high: float) -> list[float]:
     """Four to seven round numbers that hold both ends; with zero among them where it is near."""
     if low > 0 and low < 0.6 * high:
         low = 0.0
-    span = (high - low) or abs(high) or 1.0
+    span = max((high - low) or abs(high) or 1.0, 1e-300)  # a quarter of less may be no number
     step = 10.0 ** math.floor(math.log10(span / 4))
     step *= next(factor for factor in (1, 2, 2.5, 5, 10) if span / (step * factor) <= 6)
     first, last = math.floor(low / step), math.ceil(high / step)

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -20,13 +19,6 @@ QUESTION = {"texts": ["When do I see the dentist?"], "kind": "query"}
 LONG = "The owner moved the meeting with the bank and asked for the papers. " * 25
 # Minutes of work: what is under test ends it long before.
 MINUTES = {"texts": [f"{number} {LONG}" for number in range(64)], "kind": "passage"}
-
-
-@pytest.fixture
-async def heavy() -> AsyncIterator[Heavy]:
-    made = Heavy()
-    yield made
-    await made.close()
 
 
 async def until_gone(pid: int) -> None:

@@ -15,7 +15,6 @@ import av
 import pytest
 from aiohttp import web
 
-from coordinator.heavy.client import Heavy
 from core.errors import Retryable, UserFacing
 from tests.support.model_server import Body, Fault, ScriptedModel, say
 from tests.support.speech import TINY_MODEL, speak
@@ -24,12 +23,7 @@ from tests.unit.coordinator.heavy.test_picture import bomb
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-
-@pytest.fixture
-async def heavy() -> AsyncIterator[Heavy]:
-    made = Heavy()
-    yield made
-    await made.close()
+    from coordinator.heavy.client import Heavy
 
 
 @pytest.fixture

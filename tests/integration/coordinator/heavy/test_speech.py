@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import av
 import pytest
 
-from coordinator.heavy.client import Heavy
 from core.errors import AgentAIError, Retryable, UserFacing
 from tests.support.eleven_server import KEY, VOICES, Eleven
 from tests.support.speech import TINY_MODEL, word_errors
@@ -16,6 +15,8 @@ from tests.support.speech import TINY_MODEL, word_errors
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from coordinator.heavy.client import Heavy
 
 WORDS = "The train to Berlin leaves at nine, and I still need a ticket."
 #: What the service answers, and what the owner has to read then.
@@ -31,13 +32,6 @@ REFUSALS: tuple[tuple[int, Any, type[AgentAIError], str], ...] = (
     (500, "oops", Retryable, "failed"),
     (503, None, Retryable, "failed"),
 )
-
-
-@pytest.fixture
-async def heavy() -> AsyncIterator[Heavy]:
-    made = Heavy()
-    yield made
-    await made.close()
 
 
 @pytest.fixture

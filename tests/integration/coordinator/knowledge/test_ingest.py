@@ -445,3 +445,12 @@ async def test_a_model_that_comes_back_embeds_only_what_it_has_not_embedded_yet(
     assert [one.text for one in await base.store.unembedded(9)] == ["four five six"]
     await base.embed()
     assert len(await base.search._by_meaning("four five six")) == 2
+
+
+async def test_what_the_reader_handed_over_is_deleted_after_use(base):
+    base.reader.folder = base.folder / "results"
+    for text in ("The rent is five hundred.", ""):
+        base.reader.folder.mkdir()
+        await base.add("lease.md", text)
+        await base.read()
+        assert not base.reader.folder.exists()

@@ -3,6 +3,7 @@
 import pytest
 
 from coordinator.memory import index
+from coordinator.memory.search import NEAR
 from coordinator.memory.types import Query
 from core.db import Database
 from tests.integration.coordinator.memory.conftest import Mind
@@ -68,8 +69,8 @@ async def test_what_comes_to_mind_is_measured_by_the_scale_of_the_model_that_fou
     await mind.keep("my car is green")
     await mind.work()
     mind.embedder.name = "b"
-    (found,) = await mind.search.find(Query(text="automobile is green"))
-    assert found.nearness == pytest.approx(3**0.5 / 2 * 0.5 / near, abs=0.01)
+    (found,) = await mind.search.find(Query(text="automobile green"))
+    assert found.nearness == pytest.approx(0.5**0.5 * 0.5 / near, abs=0.01)
     assert found.nearness < mind.search.near == 0.5
 
 
@@ -150,9 +151,7 @@ async def test_a_model_that_was_dropped_and_comes_back_is_searched_by_its_new_ve
         assert (await mind.found("automobile"))[0] == "my car is green"
 
 
-async def test_a_service_that_changes_the_size_of_its_model_costs_no_failure(
-    mind: Mind,
-) -> None:
+async def test_a_service_that_changes_the_size_of_its_model_costs_no_failure(mind: Mind) -> None:
     mind.index.center_from = 2
     mind.embedder.synonyms = SYNONYMS
     await mind.keep("my car is green")

@@ -48,9 +48,7 @@ async def test_parts_of_words_are_found_when_nothing_else_is(mind: Mind) -> None
     assert await mind.found("711-7", embed_s=0.0) == ["My tax number is DE-4711-77"]
 
 
-async def test_memories_are_found_among_many_messages_when_only_they_are_wanted(
-    mind: Mind,
-) -> None:
+async def test_memories_are_found_among_many_messages_when_only_they_are_wanted(mind: Mind) -> None:
     await mind.say(*(f"tea talk number {n}" for n in range(300)))
     await mind.keep("I drink tea without sugar, in the morning, mostly")
     await mind.work()

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.forgetting.words import MARK, Eraser, candidates, sentences, without
+from core.policy import Action, canonical
 
 WORDS = Eraser(words=("quixotic", "locker", "anna", "4711", "zürich"))
 JSON = st.recursive(
@@ -124,3 +125,24 @@ def test_any_value_can_be_cleaned(value: object) -> None:
 def test_any_text_gives_candidates_that_find_themselves(text: str) -> None:
     for word in candidates([text]):
         assert Eraser(words=(word,)).holds(f"({word})")
+
+
+def test_an_action_loses_its_words_and_keeps_the_names_that_cards_are_drawn_from() -> None:
+    action = Action(
+        task=3, kind="egress", resource="locker.example:443", verb="POST",
+        arguments={"method": "POST", "target": "/anna", "bytes": 2, "body": "ab", "secrets": []},
+        targets=(), files={"locker.txt": "d"}, skill="", manifest="", config=0,
+    )  # fmt: skip
+    hostile = Eraser(words=(*WORDS.words, "kind", "resource", "arguments", "manifest", "targets"))
+    clean = json.loads(hostile.action(canonical(action.as_json())))
+    assert set(clean) == set(action.as_json())
+    assert set(clean["arguments"]) == set(action.arguments)
+    assert not WORDS.holds(json.dumps(clean))
+    assert clean["files"] == {f"{MARK}.txt": "d"}
+
+
+@pytest.mark.parametrize("text", ["", "broken quixotic", "[1]", '{"to": "quixotic"}', '{"a": 1}'])
+def test_what_is_no_action_is_cleaned_as_well(text: str) -> None:
+    clean = WORDS.action(text)
+    assert not WORDS.holds(clean)
+    assert (clean == text) is not WORDS.holds(text)

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.heavy import frames
 from coordinator.heavy.frames import FRAME_CAP, HEADER_BYTES, BadFrame, failure, length, pack, parse
 from core.errors import Retryable, UserFacing
 

@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.memory.recall import about, excerpt, line_of, packed, worth_it
+from coordinator.memory.recall import about, excerpt, holds, line_of, packed, worth_it
 from coordinator.memory.types import Found, Label, MemoryId
 
 AT = datetime(2026, 5, 3, tzinfo=UTC)
@@ -76,3 +77,22 @@ def test_a_search_leaves_out_what_only_fills_the_list() -> None:
 def test_a_search_without_a_fit_shows_the_nearest_few() -> None:
     noise = [found(coverage=0.1, nearness=0.8)] * 6
     assert about(noise, near=0.85) == noise[:3]
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "is_held"),
+    [
+        ("My sister Anna lives in Lisbon.", "Anna", True),
+        ("My sister Anna lives in Lisbon.", "sisters", True),
+        ("I am allergic to peanuts.", "Anna", False),
+        ("Got it.", "Anna", False),
+        ("the bins go out on Friday", "binns", True),
+        ("the code is 4711", "4711", True),
+        ("Bob came by", "Bob", True),
+        ("Tom came by", "Bob", False),
+        ("我的姐姐住在里斯本", "姐姐", True),
+        ("", "Anna", False),
+    ],
+)
+def test_only_what_holds_a_word_itself_is_called_so(text: str, words: str, is_held: bool) -> None:
+    assert holds(text, words) is is_held

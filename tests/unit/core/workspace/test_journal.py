@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import Bug, Retryable
-from core.workspace import journal as journals
 from core.workspace.journal import Journal, Journals
 from tests.unit.core.workspace.trees import change
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from core.errors import Bug, UserFacing
-from core.workspace import Changes, OwnerFiles, store
+from core.workspace import Changes, OwnerFiles
 from core.workspace.journal import Journals
 from tests.unit.core.workspace.trees import (
     OTHER_IDS,

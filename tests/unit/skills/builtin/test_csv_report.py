@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.unit.skills.builtin.script import BUILTIN, run
@@ -132,6 +132,7 @@ def test_any_chart_is_well_formed(points: list[tuple[str, float]]) -> None:
 
 
 @given(NUMBERS, NUMBERS)
+@example(0.0, 5e-324)
 def test_a_scale_holds_both_ends_with_few_round_numbers(one: float, other: float) -> None:
     low, high = sorted((one, other))
     ticks = picture().scale(low, high)

@@ -1,0 +1,5 @@
+"""Fixtures of these tests."""
+
+from tests.security.regressions.conftest import desk
+
+__all__ = ["desk"]
