@@ -64,7 +64,7 @@ log = logging.getLogger(__name__)
 PREPARE_VARIABLE = "AGENTAI_PREPARE_BOXES"
 PREPARE_AFTER_S = 20.0
 OTHERS: tuple[Box, ...] = ("reader", "browser")
-BUILD = (sys.executable, "-m", "agentai.cli", "image")
+BUILD = (sys.executable, "-P", "-m", "agentai.cli", "image")
 
 
 def host_id(home: Path) -> str:

@@ -164,9 +164,11 @@ def _server_part(name: str, server: Postgres | Valkey, *, text: str, stop_s: flo
 
 def _own_part(name: str, environment: Mapping[str, str]) -> Part:
     rank, stop_s = {"serve": (0, 4), "executor": (1, 3), "playground": (2, 1)}[name]
+    # -P: nothing is imported from the folder in which the operator happens to stand.
     command = Command(
-        argv=(sys.executable, "-m", "agentai.cli", name), env=dict(environment), cwd=Path.cwd()
-    )
+        argv=(sys.executable, "-P", "-m", "agentai.cli", name), env=dict(environment),
+        cwd=Path.cwd(),
+    )  # fmt: skip
     return Part(name=name, prepare=_always(command), beats=True, stop_rank=rank, stop_s=stop_s)
 
 

@@ -97,7 +97,7 @@ class Child:
 
         Cancelling ends it.
         """
-        argv = [sys.executable, "-m", "coordinator.heavy", lane.name, str(os.getpid())]
+        argv = [sys.executable, "-P", "-m", "coordinator.heavy", lane.name, str(os.getpid())]
         argv += [f"r:{folder}" for folder in sorted(reach.read)]
         argv += [f"w:{folder}" for folder in sorted(reach.write)]
         pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
