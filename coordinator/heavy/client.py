@@ -172,9 +172,7 @@ class _LaneRunner:
                 self._drop()
                 raise
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(
-                min(self._idle_s(), self._lane.most_idle_s), self._rest
-            )
+            self._timer = loop.call_later(min(self._idle_s(), self._lane.most_idle_s), self._rest)
             return body
 
     async def _ready(self, reach: Reach) -> Child:
