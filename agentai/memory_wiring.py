@@ -38,8 +38,8 @@ class MemoryWiring:
         self.embedder = Embedder(heavy=self.heavy, config=config, tasks=tasks)
         self._extractor = Mem0Extractor(heavy=self.heavy, config=config, tasks=tasks)
         exports = base.env.home / "memory_exports"
-        forgetting = Forgetting(base.database, seal=base.seal, exports=exports)
-        self.store = MemoryStore(base.database, forgetting=forgetting)
+        self._forgetting = Forgetting(base.database, seal=base.seal, exports=exports)
+        self.store = MemoryStore(base.database, forgetting=self._forgetting)
         index = PassageIndex(base.database)
         self.search = Search(index, self.embedder)
         self._lane = MemoryLane(
@@ -52,9 +52,13 @@ class MemoryWiring:
         )  # fmt: skip
         self.command = MemoryCommand(
             memories=self.store, search=self.search, store=base.store, config=base.config,
-            wake=self._lane.wake, exports=exports,
+            wake=self._wake, exports=exports,
         )  # fmt: skip
         self.turns.keeper = self.command
+
+    def _wake(self) -> None:
+        self._lane.wake()
+        self._forgetting.wake()
 
     async def _embedder_now(self) -> Embedder | None:
         config = await self._config.current()
@@ -74,7 +78,8 @@ class MemoryWiring:
     def lanes(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """Steps to run forever, by name; only the process that holds the lease runs them."""
         return {"memory index": self._lane.index_step, "memory vectors": self._lane.embed_step,
-                "memory learning": self._lane.extract_step}  # fmt: skip
+                "memory learning": self._lane.extract_step,
+                "forgetting": self._forgetting.step}  # fmt: skip
 
     async def close(self) -> None:
         """Ends the heavy processes and the connections."""

@@ -240,12 +240,7 @@ class MemoryCommand:
         if not gone.memories and not gone.messages:
             return TOO_OLD
         await say_gone(self._store, route, press.sender.chat_id, gone.reached)
-        self._after(route)
-
-        async def clear() -> None:
-            await self._memories.forget_files(gone.reached)
-
-        route.later.append(clear)
+        self._after(route)  # the pass that takes the words out elsewhere begins after the commit
         return "Forgotten."
 
     # --- doubtful ones ---

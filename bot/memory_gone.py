@@ -24,11 +24,8 @@ NOTICE = "I could not delete a message here ({reason}). Please delete it yoursel
 
 
 def gone_text(reached: Reached) -> str:
-    """What was forgotten, and what was not."""
-    lines = ["Forgotten."]
-    if reached.places:
-        records = "1 other record" if reached.places == 1 else f"{reached.places} other records"
-        lines.append(f"I also took its words out of {records}.")
+    """What was forgotten, what goes next, and what does not."""
+    lines = ["Forgotten. The last traces go within a minute."]
     for number in reached.tasks:
         lines.append(
             f"Task #{number} still works with it; I take the words out when it has ended. "

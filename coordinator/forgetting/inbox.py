@@ -36,42 +36,60 @@ class Source:
     is_fresh: bool = False
 
 
-async def empty(session: Session, sources: Sequence[Source]) -> tuple[list[str], set[int], int]:
-    """Empties the messages where the sources stand.
+async def empty(session: Session, sources: Sequence[Source]) -> tuple[list[str], set[int]]:
+    """Empties the updates that are known by their ids.
 
-    Returns all texts that were told, messages that can be deleted in the chat, and how many rows.
+    Returns all texts that were told, and messages that can be deleted in the chat.
     """
     texts = [source.text for source in sources]
-    told = {(s.chat_id, s.telegram_id) for s in sources if s.telegram_id is not None}
     commands = [s.update_id for s in sources if s.update_id is not None]
     seen = {s.telegram_id for s in sources if s.telegram_id is not None and s.is_fresh}
-    changed = 0
-    for row in await session.fetch(SQL["updates"], commands, [number for _, number in told]):
-        is_all = row["update_id"] in commands
-        if is_all:
-            texts += _said(row["payload"])
-            seen |= numbers(row["payload"])
-        clean = without(row["payload"], frozenset(told), is_all=is_all)
-        changed += await replace(session, "inbox", row, {"payload": clean})
-    changed += await _empty_edits(session, sources, texts, seen)
-    return texts, seen, changed
+    for row in await session.fetch(SQL["updates"], commands) if commands else ():
+        texts += _said(row["payload"])
+        seen |= numbers(row["payload"])
+        await _emptied(session, row)
+    return texts, seen
 
 
-async def _empty_edits(
-    session: Session, sources: Sequence[Source], texts: list[str], seen: set[int]
-) -> int:
-    """What `/memory edit N` said of these memories, while its update is kept."""
-    memories = {str(s.memory_id) for s in sources if s.memory_id is not None}
-    changed = 0
-    for row in await session.fetch(SQL["edits"]) if memories else ():
-        for said in _said(row["payload"]):
-            words = said.split(maxsplit=EDIT_PARTS - 1)
-            if len(words) == EDIT_PARTS and words[2].removeprefix("#") in memories:
-                texts.append(words[-1])
-                seen |= numbers(row["payload"])
-                clean = without(row["payload"], frozenset(), is_all=True)
-                changed += await replace(session, "inbox", row, {"payload": clean})
-    return changed
+async def gathered(
+    session: Session, rows: Sequence[Row], *, told: Sequence[tuple[int, int]],
+    memories: Sequence[int],
+) -> list[str]:  # fmt: skip
+    """Empties what these updates say of messages and memories; returns texts that were told.
+
+    A memory is changed by `/memory edit N`.
+    """
+    texts = list[str]()
+    places, ids = frozenset(told), {str(number) for number in memories}
+    for row in rows:
+        edits = [words[-1] for said in _said(row["payload"]) if (words := _edit(said, ids))]
+        texts += edits
+        if edits:
+            await _emptied(session, row)
+        else:
+            clean = without(row["payload"], places)
+            if _says_other(clean, row["payload"]):
+                await replace(session, "inbox", row, {"payload": clean})
+    return texts
+
+
+def _edit(said: str, memories: set[str]) -> list[str] | None:
+    """The parts of a command that edits one of these memories."""
+    words = said.split(maxsplit=EDIT_PARTS - 1)
+    is_one = len(words) == EDIT_PARTS and words[0].partition("@")[0].lower() == "/memory"
+    return words if is_one and words[2].removeprefix("#") in memories else None
+
+
+def _says_other(clean: str, payload: str) -> bool:
+    try:
+        return bool(json.loads(clean) != json.loads(payload))
+    except ValueError:
+        return clean != payload
+
+
+async def _emptied(session: Session, row: Row) -> None:
+    clean = without(row["payload"], frozenset(), is_all=True)
+    await replace(session, "inbox", row, {"payload": clean})
 
 
 async def replace(session: Session, table: str, row: Row, clean: dict[str, object]) -> bool:

@@ -29,6 +29,12 @@ ERASED: dict[str, tuple[str, ...]] = {
     "voice_replies": ("text", "error"),
     "standing_rules": ("text", "fingerprint"),
 }  # fmt: skip
+# The key by whose ranges each is gone through.
+KEYS: dict[str, str] = {
+    **dict.fromkeys(ERASED, "id"), "inbox": "update_id", "summaries": "chat_id", "tasks": "no",
+    "task_steps": "task_no", "approval_actions": "approval_id", "schedule_runs": "schedule_id",
+    "standing_rules": "no",
+}  # fmt: skip
 # Their names are part of what somebody else wrote.
 FREE_KEYS = frozenset({("task_steps", "arguments")})
 

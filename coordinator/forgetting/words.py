@@ -117,6 +117,14 @@ class Eraser:
             return text if clean == nested else json.dumps(clean, ensure_ascii=False)
         return self.plain(text)
 
+    def document(self, text: str) -> str:
+        """The same for JSON of the program's own or of Telegram's: its names stay."""
+        found = _parsed(text)
+        if found is None:
+            return self.plain(text)
+        clean = self.value(found)
+        return text if clean == found else json.dumps(clean, ensure_ascii=False)
+
     def plain(self, text: str) -> str:
         """The same for what is no JSON."""
         erased, hits = self._regex.subn(MARK, text)

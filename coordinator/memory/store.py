@@ -4,8 +4,8 @@ Writes are part of the caller's transaction, so a memory and what caused it comm
 memory can be searched (has a passage) exactly while it is active: quarantined and superseded ones
 are never found, never shown to a model. Forgetting deletes the row, all earlier versions of it,
 their passages with words and vectors, and the words of the messages they were taken from; the id
-and the time are all that stays. Their words in all other places go in the same transaction, see
-`coordinator.forgetting`.
+and the time are all that stays. Their words in all other places go soon after, by a pass that the
+same transaction notes, see `coordinator.forgetting`.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class MemoryStore:
     async def forget_all(
         self, session: Session, *, memories: Sequence[int] = (), messages: Sequence[int] = ()
     ) -> Forgotten:
-        """Deletes both, and their words wherever they came to lie."""
+        """Deletes both, and notes that their words go wherever they came to lie."""
         sources, told, gone = list[Source](), list(messages), list[int]()
         for memory_id in memories:
             row = await session.fetchrow(SQL["get"], memory_id)
@@ -117,15 +117,8 @@ class MemoryStore:
         return Forgotten(memories=tuple(gone), messages=len(rows), reached=reached)
 
     async def forget_expired(self) -> None:
-        """Deletes working notes whose time is over, and what forgetting could not reach before."""
+        """Deletes working notes whose time is over."""
         await self._db.execute(SQL["forget_expired"])
-        if self._forgetting is not None:
-            await self._forgetting.settle()
-
-    async def forget_files(self, reached: Reached) -> None:
-        """After the commit: what lies on our disk. A crash before it leaves it to the next pass."""
-        if self._forgetting is not None:
-            await self._forgetting.clear_files(reached.files, reached.eraser)
 
     # --- reading ---
 

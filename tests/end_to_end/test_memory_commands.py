@@ -49,6 +49,10 @@ async def test_earlier_messages_can_be_found_and_forgotten(world_without_model: 
     world.telegram.person.press(card.id, "Forget 1.")
     await world.sees("Forgotten.")
     database = await Database.connect(world.env["DATABASE_URL"])
+    going = "select count(*) from instance, pg_sleep(0.05) where value ->> 'round' = '1'"
+    async with asyncio.timeout(20):
+        while await database.fetchval(going):
+            pass
     for table in ("messages", "memory_passages", "memory_words"):
         query = f"select count(*) from {table} as t where t::text like '%quixot%'"
         assert await database.fetchval(query) == 0

@@ -4,15 +4,13 @@ import pytest
 
 from bot.memory_gone import gone_text
 from coordinator.forgetting.store import Reached
-from coordinator.forgetting.words import Eraser
 
 
 @pytest.mark.parametrize(
     ("reached", "says"),
     [
         (Reached(), "What stands in this chat stays there"),
-        (Reached(places=1), "out of 1 other record."),
-        (Reached(places=7), "out of 7 other records."),
+        (Reached(), "The last traces go within a minute."),
         (Reached(tasks=(12,)), "/cancel 12 stops it"),
         (Reached(kept=(("rule 3", "/rules lift 3"),)), "they stay: rule 3 (/rules lift 3)."),
         (Reached(shown=(5,)), "younger than two days"),
@@ -22,7 +20,3 @@ def test_the_answer_says_what_it_reached_and_what_it_did_not(reached: Reached, s
     text = gone_text(reached)
     assert text.startswith("Forgotten.")
     assert says in text
-
-
-def test_the_answer_never_repeats_the_words() -> None:
-    assert "quixotic" not in gone_text(Reached(places=2, eraser=Eraser(words=("quixotic",))))

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from coordinator.forgetting.places import ERASED, FOLLOWS, LEFT, is_decided
+from coordinator.forgetting.state import STAGES
 from coordinator.forgetting.store import Forgetting
 from coordinator.forgetting.words import MARK
+from core.audit.chain import verify
+from core.audit.heads import Signer
+from core.audit.store import Audit
 from core.seal import Seal
 from core.sql import load_queries
 from tests.integration.coordinator.memory.conftest import Mind, mind
@@ -26,9 +30,17 @@ WORD = "quixotic"
 SQL = load_queries("tests.integration.coordinator.forgetting", "planted.sql")
 
 
-async def forget(mind: Mind, *messages: int, memories: tuple[int, ...] = ()) -> Forgotten:
+async def press(mind: Mind, *messages: int, memories: tuple[int, ...] = ()) -> Forgotten:
+    """What the button's update does."""
     async with mind.database.transaction() as session:
         return await mind.store.forget_all(session, memories=memories, messages=messages)
+
+
+async def forget(mind: Mind, *messages: int, memories: tuple[int, ...] = ()) -> Forgotten:
+    """The same, with the pass that follows."""
+    gone = await press(mind, *messages, memories=memories)
+    assert await mind.forgetting.settle() == 1
+    return gone
 
 
 async def interrupted(mind: Mind, told: int) -> None:
@@ -70,7 +82,6 @@ async def test_a_word_that_lies_in_every_place_is_found_in_none(mind: Mind) -> N
     assert await mind.everywhere(WORD) == []
     assert await mind.everywhere("locker") == []
     assert gone.messages == 1
-    assert gone.reached.places >= len(ERASED)
     payloads = await mind.database.fetch("select payload from inbox order by update_id")
     assert [row["payload"] for row in payloads] == [
         json.dumps({"message": {"text": f"a {MARK} idea in {MARK}"}}), f"broken {MARK}",
@@ -150,7 +161,7 @@ async def test_a_task_at_work_goes_on_and_is_cleaned_after_its_end(mind: Mind) -
     assert await mind.everywhere(WORD) == ["tasks"], "the words that wait are sealed"
     await run(mind, "update instance set value = value || '{\"due\": \"2000-01-01T00:00:00Z\"}' "
                     "where name like 'forgetting:%'")  # fmt: skip
-    await mind.store.forget_expired()
+    assert await mind.forgetting.settle() == 0
     assert await mind.everywhere(WORD) == ["tasks"]
     await run(
         mind,
@@ -205,8 +216,7 @@ async def test_a_message_that_waits_is_still_sent_and_a_voice_note_becomes_a_sen
         )  # fmt: skip
     await run(mind, "insert into outbox (chat_id, method, payload) "
                     "values (1, 'text', '{\"text\": \"It is quixotic.\"}')")  # fmt: skip
-    gone = await forget(mind, told)
-    await mind.store.forget_files(gone.reached)
+    await forget(mind, told)
     assert not spoken.exists()
     assert not sent.exists()
     rows = await mind.database.fetch("select method, payload, state from outbox order by id")
@@ -221,8 +231,8 @@ async def test_exports_of_the_memory_on_disk_are_cleaned(mind: Mind, tmp_path: P
     export = tmp_path / "1-1.json"
     export.write_text(json.dumps({"memories": [{"text": "it is quixotic"}, {"text": "tea"}]}))
     (told,) = await mind.say("My code is quixotic")
-    gone = await forget(mind, told)
-    await forgetting.clear_files((), gone.reached.eraser)
+    await press(mind, told)
+    assert await forgetting.settle() == 1
     assert WORD not in export.read_text()
     assert json.loads(export.read_text())["memories"][1] == {"text": "tea"}
 
@@ -247,3 +257,75 @@ async def test_content_in_base64_is_no_hiding_place(mind: Mind) -> None:
     await forget(mind, told)
     payload = await mind.database.fetchval("select payload from outbox where method = 'file'")
     assert base64.b64decode(payload["content"]).decode() == f"a {MARK} file"
+
+
+async def test_names_of_the_programs_own_objects_stay(mind: Mind, tmp_path: Path) -> None:
+    forgetting = Forgetting(mind.database, seal=Seal("key"), exports=tmp_path)
+    export = tmp_path / "1-1.json"
+    export.write_text(json.dumps({"memories": [{"created_at": 1, "text": "it was created"}]}))
+    update = {"update_id": 5, "message": {"text": "this update_id was created"}}
+    await mind.database.execute(
+        "insert into inbox (update_id, payload, handled_at) values (5, $1, now())",
+        json.dumps(update),
+    )
+    (told,) = await mind.say("My update_id is what I created")
+    await press(mind, told)
+    assert await forgetting.settle() == 1
+    payload = json.loads(await mind.database.fetchval("select payload from inbox"))
+    assert payload == {"update_id": 5, "message": {"text": f"this {MARK}_id was {MARK}"}}
+    assert json.loads(export.read_text()) == {
+        "memories": [{"created_at": 1, "text": f"it was {MARK}"}]
+    }
+
+
+async def test_a_card_is_not_changed_while_its_approval_can_be_given(mind: Mind) -> None:
+    (told,) = await mind.say("My code is quixotic")
+    await run(
+        mind,
+        "insert into tasks (kind, title, instructions, chat_id, state) "
+        "values ('shell', 't', 't', 1, 'waiting')",
+        "insert into approvals (nonce, code, task_no, chat_id, reason, detail, expires_at) "
+        "values ('n', 'c', 1, 1, 'r', 'd', now())",
+        "insert into outbox (chat_id, key, method, payload) "
+        "values (1, 'approval:1', 'text', '{\"text\": \"May I say quixotic?\"}')",
+    )
+    gone = await forget(mind, told)
+    assert gone.reached.tasks == (1,)
+    shown = await mind.database.fetchval("select payload ->> 'text' from outbox")
+    assert shown == "May I say quixotic?"
+    await run(
+        mind,
+        'update instance set value = value || \'{"due": "2000-01-01T00:00:00Z"}\'',
+        "update tasks set state = 'done', ended_at = now(), reported_at = now()",
+    )
+    assert await mind.forgetting.settle() == 0
+    await run(mind, "update approvals set state = 'withdrawn'")
+    assert await mind.forgetting.settle() == 1
+    assert await mind.everywhere(WORD) == []
+
+
+async def test_a_pass_that_was_cut_off_goes_on_where_it_was(mind: Mind) -> None:
+    (told,) = await mind.say("My code is quixotic")
+    await run(mind, *(SQL[table] for table in ERASED))
+    await press(mind, told)
+    assert "messages" in await mind.everywhere(WORD), "the update itself does what is small"
+    batches, stages = 0, list[str]()
+    name = await mind.database.fetchval("select name from instance where name like 'forgetting:%'")
+    while not await mind.forgetting.one_batch(name, 1):
+        stages.append(await mind.database.fetchval("select value ->> 'stage' from instance"))
+        batches += 1
+        fresh = Forgetting(mind.database, seal=Seal("key"))  # as a new process would begin it
+        mind.forgetting = fresh
+    assert stages == sorted(stages, key=STAGES[1].index)
+    assert batches > len(ERASED)
+    assert await mind.everywhere(WORD) == []
+
+
+async def test_the_audit_trail_still_holds(mind: Mind) -> None:
+    audit, signer = Audit(mind.database), Signer("key")
+    async with mind.database.transaction() as session:
+        await audit.append(session, "task.made", {"task": 1})
+    (told,) = await mind.say("My task.made code is quixotic")
+    await forget(mind, told)
+    entries = [entry async for entry in audit.walk()]
+    assert verify(entries, (), signer.public_key).ok
