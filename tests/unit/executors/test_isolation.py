@@ -27,7 +27,7 @@ from executors.isolation import (
 from executors.ports import Found, Limits, Place
 from executors.worker.probe import EVERY_START, HARD
 from executors.worker.probe_base import CALLS, Question
-from executors.worker.probe_reach import strange_mounts
+from executors.worker.probe_reach import settled, strange_mounts
 
 LIMITS = Limits(memory_mb=64, processes=16, disk_mb=16, cpus=1.0, runtime="")
 GOOD = {name: {"held": True, "saw": "x"} for name in (*HARD, *EVERY_START)}
@@ -247,3 +247,11 @@ async def test_a_container_that_cannot_start_is_tried_again_later(tmp_path: Path
     blocked.write_text("")
     with pytest.raises(Retryable):
         await isolation(OneWorker(all_held), blocked, LIMITS).check()
+
+
+@pytest.mark.parametrize(("strange_for", "holds"), [(0, True), (2, True), (3, False)])
+def test_what_passes_by_itself_while_a_container_comes_up_is_looked_at_again(
+    strange_for: int, holds: bool
+) -> None:
+    saws = iter([(False, "@33b1e")] * strange_for + [(True, "host.sock")] * 9)
+    assert settled(lambda: next(saws), looks=3, pause_s=0)[0] is holds
