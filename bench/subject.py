@@ -134,12 +134,12 @@ def pss_mb(process: psutil.Process) -> float:
 
 
 def cpu_s(process: psutil.Process) -> float:
-    """Processor seconds used so far by a process and its descendants."""
+    """Processor seconds used so far by a process and its descendants, also those that ended."""
     total = 0.0
     for one in [process, *process.children(recursive=True)]:
         try:
             times = one.cpu_times()
         except psutil.Error:
             continue
-        total += times.user + times.system
+        total += times.user + times.system + times.children_user + times.children_system
     return total
