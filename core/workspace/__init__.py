@@ -8,7 +8,6 @@ once. All functions block: call them through `asyncio.to_thread`.
 """
 
 from core.workspace.diff import readable, summary
-from core.workspace.ports import Files
 from core.workspace.snapshot import collect
 from core.workspace.store import OwnerFiles
 from core.workspace.types import (
@@ -29,7 +28,6 @@ __all__ = [
     "Copied",
     "Entry",
     "FileState",
-    "Files",
     "OwnerFiles",
     "Recovered",
     "UndoResult",
