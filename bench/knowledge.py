@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING
 
 from bench.ingesting import ingest
 from bench.results import ROOT, read_all, save
-from bench.vectors import Offline
+from bench.vectors import Fixed, Offline
 from coordinator.knowledge.chunking import chunk_pages
 from coordinator.knowledge.index import Index
 from coordinator.knowledge.search import Search
@@ -113,8 +113,7 @@ class Base:
 
     async def find(self, question: str, *, limit: int) -> list[Passage]:
         """The product's own search."""
-        vector = self.vectors.one(question, kind="query")
-        return await Search(self.index).find_with(question, vector, model=MODEL, limit=limit)
+        return await Search(self.index, self.vectors).find(question, limit=limit)
 
 
 # --- recall ---
@@ -234,10 +233,10 @@ async def speed(base: Base, folder: Path, *, chunks: int) -> float:
     with (folder / "questions_df.csv").open(encoding="utf-8") as file:
         questions = [row["question"] for row in csv.DictReader(file)]
     took = []
+    search = Search(base.index, Fixed([direction(chance, common) for _ in questions], name=MODEL))
     for question in chance.sample(questions, QUERIES):
-        vector = direction(chance, common)
         began = time.perf_counter()
-        await Search(base.index).find_with(question, vector, model=MODEL)
+        await search.find(question)
         took.append(1000 * (time.perf_counter() - began))
     return round(statistics.median(took), 1)
 

@@ -22,15 +22,13 @@ import statistics
 import sys
 import tempfile
 import time
-from array import array
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.results import ROOT, save
-from bench.vectors import Offline
-from coordinator.embedding import Embedded
+from bench.vectors import Fixed, Offline
 from coordinator.memory.index import MessagePassage, PassageIndex
 from coordinator.memory.search import Search
 from coordinator.memory.types import Query
@@ -41,7 +39,6 @@ from tests.support.services import RunningPostgres
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from coordinator.memory.ports import Side
 
 ABSENT = "{path} is not there. Set AGENTAI_EVAL_DIR to the folder that holds locomo10.json."
 TUNED_ON = 5
@@ -133,30 +130,6 @@ async def _embed_all(index: PassageIndex, model: Offline) -> None:
 
 
 # --- speed ---
-
-
-class Fixed:
-    """Answers every query with the next of a few made-up vectors, at once."""
-
-    name, dimension = "made-up", 384
-
-    def __init__(self, vectors: Sequence[Sequence[float]]) -> None:
-        self._vectors = vectors
-        self._next = 0
-
-    async def embed(self, texts: Sequence[str], *, kind: Side) -> Embedded:
-        """The next vectors."""
-        del kind
-        self._next += 1
-        vector = array("f", self._vectors[self._next % len(self._vectors)])
-        return Embedded(
-            model=self.name, dimension=self.dimension, vectors=tuple(vector for _ in texts)
-        )
-
-    async def embed_by(self, model: str, texts: Sequence[str], *, kind: Side) -> Embedded:
-        """The same: there is one model only."""
-        del model
-        return await self.embed(texts, kind=kind)
 
 
 async def speed(database: Database) -> dict[int, float]:

@@ -60,3 +60,28 @@ class Offline:
         self.seconds += time.perf_counter() - began
         self.made += 1
         return array("f", (float(number) for number in row))
+
+
+class Fixed:
+    """Answers every query with the next of a few made-up vectors, at once."""
+
+    name, dimension = "made-up", OFFLINE_DIMENSION
+
+    def __init__(self, vectors: Sequence[Sequence[float]], *, name: str = name) -> None:
+        self.name = name
+        self._vectors = vectors
+        self._next = 0
+
+    async def embed(self, texts: Sequence[str], *, kind: Side) -> Embedded:
+        """The next vectors."""
+        del kind
+        self._next += 1
+        vector = array("f", self._vectors[self._next % len(self._vectors)])
+        return Embedded(
+            model=self.name, dimension=self.dimension, vectors=tuple(vector for _ in texts)
+        )
+
+    async def embed_by(self, model: str, texts: Sequence[str], *, kind: Side) -> Embedded:
+        """The same: there is one model only."""
+        del model
+        return await self.embed(texts, kind=kind)

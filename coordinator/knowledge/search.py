@@ -16,8 +16,7 @@ from coordinator.knowledge.terms import terms_of
 from core.spawn import held
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Mapping, Sequence
 
     from coordinator.knowledge.index import Found, Index
     from coordinator.knowledge.ports import Embedder
@@ -40,25 +39,12 @@ class Search:
         self._asking = Asking(embedder, index.shares_beside) if embedder else None
 
     async def find(self, question: str, *, limit: int = 5) -> list[Passage]:
-        """The best passages, best first.
+        """The best passages, best first: words and vectors side by side.
 
         Raises `Retryable` only when Postgres is away; cancelling leaves nothing.
         """
         question = question[:QUESTION_CAP]
-        return await self._both(question, self._by_meaning(question), limit=limit)
-
-    async def find_with(
-        self, question: str, vector: Sequence[float], *, model: str, limit: int = 5
-    ) -> list[Passage]:
-        """The same with the question's vector at hand."""
-        by_vector = self._index.by_vector(vector, model=model, limit=VECTOR_HITS)
-        return await self._both(question, by_vector, limit=limit)
-
-    async def _both(
-        self, question: str, by_vector: Coroutine[Any, Any, list[Found]], *, limit: int
-    ) -> list[Passage]:
-        """Words and vectors side by side; a failure of either is raised as it is."""
-        async with held(by_vector, name="vectors") as near:
+        async with held(self._by_meaning(question), name="vectors") as near:
             words, phrases = await self._by_words(question)
             hits = combine(words, phrases, await near)
         return await self._index.passages({id_: hits[id_] for id_ in best_of(hits, limit)})

@@ -362,8 +362,6 @@ async def test_a_search_says_that_postgres_is_away_as_it_is(base):
     await base.database.close()
     with pytest.raises(Retryable):
         await base.search.find("two")
-    with pytest.raises(Retryable):
-        await base.search.find_with("two", [0.1] * SIDE, model="first")
 
 
 async def test_a_former_model_that_comes_back_is_found_again(base):
